@@ -32,9 +32,9 @@ def burn(microseconds: int, after_s: float) -> None:
     take_in = Session.receive
     from_ns: int | None = None
 
-    def receive(self: Session, payloads: list[bytes], at_ns: int) -> None:
+    def receive(self: Session, payloads: list[bytes], at_ns: int, together: int = 1) -> None:
         nonlocal from_ns
-        take_in(self, payloads, at_ns)
+        take_in(self, payloads, at_ns, together)
         now_ns = time.perf_counter_ns()
         if from_ns is None:
             from_ns = now_ns + int(after_s * 1e9)
@@ -53,10 +53,10 @@ def keep_own_clock() -> array[int]:
     rows = array("q")
     handled_ns = 0
 
-    def receive(self: Session, payloads: list[bytes], at_ns: int) -> None:
+    def receive(self: Session, payloads: list[bytes], at_ns: int, together: int = 1) -> None:
         nonlocal handled_ns
         handled_ns = time.time_ns()
-        take_in(self, payloads, at_ns)
+        take_in(self, payloads, at_ns, together)
 
     def ended(self: Recorder, turn: Turn) -> None:
         enter(self, turn)

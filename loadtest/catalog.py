@@ -735,6 +735,11 @@ EVENT_COUNTERS = (
         tone="doubt",
     ),
     Counter(
+        "events.after_failure",
+        "came when their turn had failed or was refused; they are among the late, and no fault of delivery",
+        "of the late: their turn had failed",
+    ),
+    Counter(
         "events.beyond_count",
         "came for a turn that was complete, as it had as many events as `count` says; or by order when none"
         " was left",
@@ -760,7 +765,7 @@ EVENT_COUNTERS = (
     ),
     Counter(
         "events.coalesced",
-        "shared one read, and its time stamp, with the event before",
+        "came in one read with a later frame, whose time stamp they have",
         "coalesced in one read",
         hot=True,
         always=True,
@@ -1054,6 +1059,10 @@ CHAOS_COUNTERS = (
         "chaos.slow.events.late",
         "events that slow readers took too late",
         "events that slow readers took too late",
+    ),
+    Counter(
+        "chaos.slow.events.after_failure",
+        "events that slow readers took when their turn had failed; they are among those too late",
     ),
     Counter("chaos.slow.events.coalesced", "events of slow readers that shared one read"),
 )

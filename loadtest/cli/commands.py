@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import Any
 import click
 
 from loadtest import __version__
+from loadtest.cli.suggesting_group import SuggestingGroup
 from loadtest.errors import Exit
 
 COMMANDS = {
@@ -40,7 +40,7 @@ MODULES = {"try": "try_turn", "import": "import_file"}
 """Where a command is whose name no module can have: a word of Python."""
 
 
-class Commands(click.Group):
+class Commands(SuggestingGroup):
     """A group whose commands live in modules of their own name."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
@@ -55,21 +55,6 @@ class Commands(click.Group):
         assert isinstance(command, click.Command)  # noqa: S101 - tells the type checker what the loop over COMMANDS tests
         command.short_help = COMMANDS[cmd_name]
         return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that ``args`` begin with.
-
-        Raises:
-            UsageError: there is none; the sentence names the nearest.
-        """
-        wanted = args[0]
-        if wanted in COMMANDS or wanted.startswith("-"):
-            return super().resolve_command(ctx, args)
-        nearest = ["--help"] if wanted == "help" else difflib.get_close_matches(wanted, COMMANDS, n=1)
-        hint = f' Did you mean "{nearest[0]}"?' if nearest else ""
-        raise click.UsageError(f'there is no command "{wanted}".{hint}', ctx)
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         """As click does, but a broken pipe is told as the crash that it is."""

@@ -12,6 +12,7 @@ from loadtest.show.document import Tone
 from loadtest.show.terminal_frames import FrameLine, Note, tone_of
 
 if TYPE_CHECKING:
+    from loadtest.plan.framing import Framing
     from loadtest.plan.protocol import Events
     from loadtest.run.try_turn import FinishedTrial
     from loadtest.speak.capture_draft import Draft
@@ -61,8 +62,19 @@ def trial_lines(tried: FinishedTrial) -> Iterator[FrameLine]:
         at = "" if trial.answered_ns is None else format_duration(trial.answered_ns - trial.started_ns)
         tone: Tone = "plain" if trial.answered_ns is not None else "bad"
         yield FrameLine(at, "←", "upgrade", "", answer, tone)
+    framing = tried.scenario.protocol.framing
     for frame in trial.frames:
-        yield frame_line(frame, trial.started_ns, clean)
+        yield frame_line(_as_sent(frame, framing), trial.started_ns, clean)
+
+
+def _as_sent(frame: ObservedFrame, framing: Framing | None) -> ObservedFrame:
+    """A message of ours as [framing] has it sent, so that what separates records is seen."""
+    if framing is None or frame.inward or frame.as_it_is or not frame.is_message:
+        return frame
+    from loadtest.plan.visible import visible
+
+    prefix, split = (visible(each).encode() for each in (framing.prefix, framing.split))
+    return frame._replace(payload=prefix + frame.payload + split)
 
 
 def _prepared_lines(tried: FinishedTrial) -> Iterator[FrameLine]:

@@ -10,6 +10,7 @@ import click
 from loadtest.cli.draft_secrets import left_out_hints, prepare_text, prepared_query, query_from_environment
 from loadtest.cli.drafting import INSTEAD, drafted, shown_url, write_drafted, write_files
 from loadtest.cli.options import for_new_files, option
+from loadtest.cli.suggesting_group import SuggestingGroup
 from loadtest.errors import ConfigError, Problem
 
 EXAMPLES = """\b
@@ -22,7 +23,7 @@ Examples:
 CREDENTIALS = ("authorization", "cookie")
 
 
-@click.group(name="import", epilog=EXAMPLES)
+@click.group(cls=SuggestingGroup, name="import", epilog=EXAMPLES)
 def command() -> None:
     """Draft a scenario and a protocol from what another tool wrote. Nothing is overwritten."""
 

@@ -10,6 +10,7 @@ import click
 
 from loadtest.cli.options import ShippedName, option
 from loadtest.cli.shipped import show_shipped
+from loadtest.cli.suggesting_group import SuggestingGroup
 
 if TYPE_CHECKING:
     from loadtest.plan.capture import CapturedFrame
@@ -29,7 +30,7 @@ Example:
 """
 
 
-@click.group(epilog=EXAMPLES, invoke_without_command=True)
+@click.group(cls=SuggestingGroup, epilog=EXAMPLES, invoke_without_command=True)
 @option("--show", metavar="NAME", type=ShippedName("protocol"), help="Print the TOML of one.")
 @click.pass_context
 def command(context: click.Context, show: str | None) -> None:

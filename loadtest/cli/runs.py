@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from loadtest.cli.options import Stored, Time, WholeNumber, option, results_option
+from loadtest.cli.suggesting_group import SuggestingGroup
 
 if TYPE_CHECKING:
     from loadtest.keep.find import StoredRun, ThresholdOutcome
@@ -79,7 +80,7 @@ Example:
 """
 
 
-@click.group(epilog=EXAMPLES, invoke_without_command=True)
+@click.group(cls=SuggestingGroup, epilog=EXAMPLES, invoke_without_command=True)
 @click.pass_context
 def command(context: click.Context) -> None:
     """List the stored runs, show one, mark the baseline, free old raw files, import, merge.

@@ -302,7 +302,11 @@ class Connection:
             return self._begin_upload(turn, payload)
         out = self._out
         self._queued.append((turn, len(out)))
-        opcode = self._opcode if written is None else TEXT if isinstance(written, str) else BINARY
+        opcode = self._opcode
+        if written is not None:
+            opcode = TEXT
+            if isinstance(written, bytes):
+                opcode, payload = BINARY, memoryview(payload)
         try:
             frame = self._encode(payload, opcode)
         except UnsendableError as error:
@@ -366,8 +370,10 @@ class Connection:
         Raises:
             UnsendableError: the codec can make no frame of it.
         """
-        frame = payload if isinstance(payload, bytes) else payload.encode()
-        self._out.append(self._encode(frame, BINARY if isinstance(payload, bytes) else TEXT))
+        if isinstance(payload, bytes):
+            self._out.append(self._encode(memoryview(payload), BINARY))
+        else:
+            self._out.append(self._encode(payload.encode(), TEXT))
         self._gather()
 
     def send_as_it_is(self, payload: str) -> None:
@@ -591,7 +597,7 @@ class Connection:
         if len(messages) > MANY_MESSAGES:
             self._refuse(parser, self._flood.empty_messages(messages.count(b""), at_ns))
         if messages:
-            self._receive_messages(messages, at_ns)
+            self._receive_messages(messages, at_ns, parser.together)
         if parser.replies or parser.pongs or parser.closed:
             self._handle_control_frames(parser, at_ns)
 
@@ -603,7 +609,7 @@ class Connection:
         if payload:
             self._refuse(parser, self._flood.unpacked(payload, wire, at_ns))
 
-    def _receive_messages(self, messages: list[bytes], at_ns: int) -> None:
+    def _receive_messages(self, messages: list[bytes], at_ns: int, together: int) -> None:
         if self.state is not _UPGRADED:
             self._take_last_answer(messages)
             return
@@ -611,7 +617,7 @@ class Connection:
             if self.tap is not None:
                 for message in messages:
                     self.tap(message)
-            self.session.receive(messages, at_ns)
+            self.session.receive(messages, at_ns, together)
         else:
             self._receive_before_ready(messages, at_ns)
 

@@ -25,7 +25,13 @@ _UNFINISHED = frozenset({None, Outcome.LOST, Outcome.ABANDONED})
 SLOW_TAG = "slow:"
 """Prefix of each metric of the users who read slowly."""
 
-CAUSED_BY_US = ("events.coalesced", "events.late", "turns.first_coalesced", "turns.end_coalesced")
+CAUSED_BY_US = (
+    "events.coalesced",
+    "events.late",
+    "events.after_failure",
+    "turns.first_coalesced",
+    "turns.end_coalesced",
+)
 """Counters that say how slowly these users read and nothing of the target: only counted apart."""
 
 ALSO_APART = (

@@ -10,14 +10,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from loadtest.catalog import FAILURES
 from loadtest.judge.generator import longest_lateness_ms, own_lateness_ms, saturated
 from loadtest.judge.populations import alone
-from loadtest.judge.sections import Manifest, model, number, populations, section
+from loadtest.judge.sections import Manifest, count_or_zero, model, number, populations, section
 from loadtest.judge.threshold_measurement import UPPER_BOUND, Measurement, measured_for
 from loadtest.judge.thresholds import Decision, decide, late_for, response_metric
 from loadtest.judge.warnings import RunWarning
 from loadtest.plan.threshold import Threshold, split_population
-from loadtest.units import format_ms, format_ratio
+from loadtest.units import format_count, format_ms, format_ratio
 
 COUNTS = "but the miss counts: "
 """Between what ailed the generator and why a threshold is missed all the same."""
@@ -119,8 +120,20 @@ def _reasons(threshold: Threshold, manifest: Manifest) -> Iterator[str]:
     if late is None:
         yield "its own lateness was less than a tenth of the limit"
     elif measured.unbounded:
-        yield "turns were never answered"
+        yield _unfinished(plain, manifest)
     elif _surely(threshold, manifest, measured, late):
         yield "the time exceeds the limit by more than it was ever late"
     else:
         yield "service time, which does not contain its lateness, missed too"
+
+
+def _unfinished(name: str, manifest: Manifest) -> str:
+    """What became of the turns that have no time of a metric: which never had it, or how they ended."""
+    if not name.startswith("turn.completion"):
+        return "turns never had what it times"
+    turns = section(manifest, "counts", "measured", "turns")
+    ended = (
+        (count_or_zero(turns.get(each)), each.replace("_", " ")) for each in (*FAILURES, "not_attempted")
+    )
+    told = ", ".join(f"{format_count(n)} {words}" for n, words in ended if n)
+    return f"turns did not complete{f' ({told})' if told else ''}"

@@ -399,7 +399,7 @@ def _why(word: Word, each: _MetricSamples, p: float, enough: int | None, *, hidi
             " the target failed"
         )
     if each.levels[1].never:
-        return "turns of the candidate never answered: what is compared is of its other runs alone"
+        return "turns of the candidate have no such time: what is compared is of its other runs alone"
     if hiding:
         return (
             "runs of the candidate lie far from its others, for the worse; more runs show whether they recur"

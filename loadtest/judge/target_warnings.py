@@ -231,6 +231,8 @@ def delivery(manifest: Manifest) -> Iterator[RunWarning]:
     counted["unmatched"] -= min(
         counted["unmatched"], count_or_zero(section(manifest, "counts", "chaos").get(BROKEN))
     )
+    # Who says that a turn failed may go on to say what belongs to its end, such as that it is idle again.
+    counted["late"] -= min(counted["late"], count_or_zero(events.get("after_failure")))
     if never_matched(manifest):
         # That has a warning of its own, and the protocol causes it.
         counted["unmatched"] = 0

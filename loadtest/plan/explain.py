@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -16,7 +16,16 @@ from loadtest.plan.kept_values import beat_keeps, step_keeps
 from loadtest.plan.key_types import KeyTable
 from loadtest.plan.match import Match, kept_by, match_words
 from loadtest.plan.names import NOW, data_values, now_values, user_values
-from loadtest.plan.protocol import Beat, CountAt, Events, MessageStep, ReadyStep, TimedBeat, TurnShape
+from loadtest.plan.protocol import (
+    Beat,
+    CountAt,
+    Events,
+    MessageStep,
+    Protocol,
+    ReadyStep,
+    TimedBeat,
+    TurnShape,
+)
 from loadtest.plan.scenario import Scenario, Traffic
 from loadtest.plan.scenario_file import public_settings
 from loadtest.plan.schedule import Schedule, schedules
@@ -31,6 +40,7 @@ from loadtest.plan.threshold import DELIVERY_RATIOS, Threshold, split_population
 from loadtest.plan.told_settings import NOT_SHOWN, told_settings
 from loadtest.plan.trace_parent import TRACE_PARENT, trace_parent
 from loadtest.plan.unmeasured import unmeasured_counters
+from loadtest.plan.visible import visible
 from loadtest.plan.written_secrets import data_secret_columns, shown_template
 from loadtest.units import format_bytes, format_count, format_duration, format_rate, format_ratio
 
@@ -46,13 +56,17 @@ class Section:
     lines: tuple[str, ...]
 
 
-def explain(scenario: Scenario) -> list[Section]:
+SentSize = Callable[[Protocol, Sequence[str]], str]
+"""How large the frames of messages are, in words: what a codec makes of them, no plan knows."""
+
+
+def explain(scenario: Scenario, sent_size: SentSize) -> list[Section]:
     """The plan in sections: target, connections, turns, message, answer, a turn drawn, verdict, gaps."""
     title = f"{scenario.name}: {scenario.question}" if scenario.question else scenario.name
     parts = {title: _plan(scenario), "Before a connection": _prepared(scenario)}
     for each, schedule in zip(scenario.parts, schedules(scenario), strict=True):
         before = f"{each.name}: " if scenario.populations else ""
-        parts |= {f"{before}{what}": lines for what, lines in _users(each, schedule).items()}
+        parts |= {f"{before}{what}": lines for what, lines in _users(each, schedule, sent_size).items()}
     parts |= {"Judged by": _judged(scenario), "The whole run": _whole_run(scenario)}
     for each in scenario.parts:
         before = f"{each.name}: " if scenario.populations else ""
@@ -61,16 +75,16 @@ def explain(scenario: Scenario) -> list[Section]:
     return [section for section in found if section.lines]
 
 
-def _users(scenario: Scenario, schedule: Schedule) -> dict[str, Iterator[str]]:
+def _users(scenario: Scenario, schedule: Schedule, sent_size: SentSize) -> dict[str, Iterator[str]]:
     """What users do: all of a scenario, or those of one population."""
     return {
         "Target": _target(scenario),
         "Connections": _connections(scenario, schedule),
         "Until ready": _ready(scenario),
         "Turns": _turns(scenario, schedule),
-        "Message": _message(scenario, schedule.first),
+        "Message": _message(scenario, schedule.first, sent_size),
         "Answer": _answer(scenario),
-        "One turn": _sequence(scenario),
+        "One turn": _sequence(scenario, sent_size),
         "Injected faults": _settings(CHAOS_TABLE, scenario),
     }
 
@@ -193,15 +207,16 @@ def _told_step(step: ReadyStep) -> str:
         return f"wait for {match_words(step.wait)} (within {within}){_told_keep(step_keeps(step))}"
     if step.pause_ns is not None:
         return f"pause {format_duration(step.pause_ns)}"
-    return f"send {shown_template(step.send or '')}"
+    return f"send {visible(shown_template(step.send or ''))}"
 
 
 def _told_beat(beat: Beat) -> str:
-    return f"answer {match_words(beat.on)} with {shown_template(beat.send)}{_told_keep(beat_keeps(beat))}"
+    sent = visible(shown_template(beat.send))
+    return f"answer {match_words(beat.on)} with {sent}{_told_keep(beat_keeps(beat))}"
 
 
 def _told_timed(beat: TimedBeat) -> str:
-    sends = f"send {shown_template(beat.send)} every {beat.every}"
+    sends = f"send {visible(shown_template(beat.send))} every {beat.every}"
     if beat.answer is None:
         return f"{sends}; no answer is awaited"
     within = f"within {format_duration(beat.within_ns)}, or the interval if that is shorter"
@@ -299,13 +314,13 @@ _WAYS = {
 }
 
 
-def _message(scenario: Scenario, user: int) -> Iterator[str]:
+def _message(scenario: Scenario, user: int, sent_size: SentSize) -> Iterator[str]:
     traffic = scenario.traffic
     if traffic is None or traffic.turns == 0:
         return
     for name, kind in scenario.kinds.items():
         yield f"{name}:"
-        yield from _messages_of(scenario, traffic, kind.turn, user)
+        yield from _messages_of(scenario, traffic, kind.turn, user, sent_size)
     if not scenario.kinds:
         turn = scenario.protocol.turn
         yield from _messages_of(
@@ -313,12 +328,15 @@ def _message(scenario: Scenario, user: int) -> Iterator[str]:
             traffic,
             replace(turn, message=traffic.message, messages=(), send=None) if traffic.message else turn,
             user,
+            sent_size,
         )
     if traffic.data:
         yield f"{format_count(len(traffic.data))} rows of data, used in turn"
 
 
-def _messages_of(scenario: Scenario, traffic: Traffic, turn: TurnShape, user: int) -> Iterator[str]:
+def _messages_of(
+    scenario: Scenario, traffic: Traffic, turn: TurnShape, user: int, sent_size: SentSize
+) -> Iterator[str]:
     """What one kind of turn sends, of a user who has the first identity."""
     steps = turn.messages
     texts = [Template.parse(each) for each in turn.texts]
@@ -333,8 +351,12 @@ def _messages_of(scenario: Scenario, traffic: Traffic, turn: TurnShape, user: in
     examples = [each.render({**dict.fromkeys(each.names, "..."), **drawn, **values}) for each in texts]
     values |= dict.fromkeys(_secret_names(scenario, traffic), "...")
     shown = [
-        Template.parse(shown_template(each.text)).render(
-            {**dict.fromkeys(each.names, "..."), **drawn, **values}
+        _on_the_wire(
+            scenario.protocol,
+            turn,
+            Template.parse(shown_template(each.text)).render(
+                {**dict.fromkeys(each.names, "..."), **drawn, **values}
+            ),
         )
         for each in texts
     ]
@@ -343,13 +365,23 @@ def _messages_of(scenario: Scenario, traffic: Traffic, turn: TurnShape, user: in
     if streamed:
         yield f"of user {user}, with ids made up here; {_told_streams(streamed)}"
         return
-    size = format_bytes(sum(len(each.encode()) for each in examples))
-    by = turn.encoding if turn.send is None else "a request by HTTP, beside the socket"
-    yield f"{size} of {by}; of user {user}, with ids made up here"
+    if turn.send is None:
+        size = sent_size(scenario.protocol, examples)
+    else:
+        written = format_bytes(sum(len(each.encode()) for each in examples))
+        size = f"{written} of a request by HTTP, beside the socket"
+    yield f"{size}; of user {user}, with ids made up here"
     if steps:
         yield "a turn is sent when its last message is; turn.upload is the time from the first to that one"
     if any(each.embedded for each in texts):
         yield "it is no JSON but holds some: values inside the quotes of that are JSON-escaped"
+
+
+def _on_the_wire(protocol: Protocol, turn: TurnShape, text: str) -> str:
+    """A message as [framing] has it sent, with escapes for what nobody would see."""
+    if protocol.framing is not None and turn.send is None:
+        text = f"{protocol.framing.prefix}{text}{protocol.framing.split}"
+    return visible(text)
 
 
 def _told_streams(streamed: Sequence[Chunks]) -> str:
@@ -432,7 +464,7 @@ def _meaning(events: Events) -> Iterator[str]:
     if events.fail:
         yield f"it has failed with {_or(events.fail)}"
     if events.required:
-        yield f"it must bring {', '.join(map(match_words, events.required))}"
+        yield f"it must bring {' and '.join(map(match_words, events.required))}"
     if events.first:
         yield f"its first content is {_or(events.first)}"
     if events.audio:
@@ -442,9 +474,9 @@ def _meaning(events: Events) -> Iterator[str]:
             yield f"of {match_words(match)} `{path}` is kept as {{kept.{name}}}"
 
 
-def _sequence(scenario: Scenario) -> Iterator[str]:
+def _sequence(scenario: Scenario, sent_size: SentSize) -> Iterator[str]:
     """One connection and one turn, drawn."""
-    example, protocol = next(_message(scenario, 0), ""), scenario.protocol
+    example, protocol = next(_message(scenario, 0, sent_size), ""), scenario.protocol
     if scenario.traffic is not None and scenario.traffic.message:
         protocol = replace(protocol, turn=replace(protocol.turn, messages=()))
     if example:

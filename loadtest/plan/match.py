@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
 
 from loadtest.plan.template import plain
+from loadtest.plan.visible import visible
 
 Match = str | Mapping[str, object]
 """As it is written: an event type, or a table. Valid once ``plan.match_file`` has read it."""
@@ -108,8 +109,8 @@ def _tested(path: str | None, how: str, wanted: object) -> FieldTest:
 
 
 def match_words(match: Match) -> str:
-    """A match in words: a type as it is, else "type = ping, data.n = 3"."""
-    return match if isinstance(match, str) else ", ".join(_words_of(match))
+    """A match in words: a type as it is, else "type = ping, data.n = 3"; control characters are escaped."""
+    return visible(match if isinstance(match, str) else ", ".join(_words_of(match)))
 
 
 def _words_of(match: Mapping[str, object]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from loadtest.plan.match import Match, kept_by, match_words
 from loadtest.plan.names import env_names
 from loadtest.plan.protocol import KIND_RULES, Beat, Connect, CountAt, Events, Protocol, TimedBeat, TurnShape
 from loadtest.plan.protocol_file import asked_columns, templates
+from loadtest.plan.visible import visible
 from loadtest.plan.written_secrets import shown_subprotocols, shown_template
 from loadtest.units import format_duration
 
@@ -31,7 +32,7 @@ def understood(protocol: Protocol) -> Iterator[Row]:
         yield "follows", protocol.follows
     yield from _frames(protocol)
     yield from _connect(protocol.connect)
-    yield from _turn(protocol.turn)
+    yield from _turn(protocol)
     yield from _events(protocol)
     for name, kind in protocol.turns.items():
         yield from _kind(protocol, name, kind.turn, kind.events)
@@ -94,9 +95,10 @@ def _answered(beat: Beat) -> str:
     return f"{match_words(beat.on)} is answered by {_short(beat.send)}{_keeping(beat_keeps(beat))}"
 
 
-def _turn(turn: TurnShape) -> Iterator[Row]:
+def _turn(protocol: Protocol) -> Iterator[Row]:
+    turn = protocol.turn
     yield "id of a turn", turn.id
-    yield "frames sent", turn.encoding
+    yield "frames sent", turn.encoding if protocol.codec is None else "what the codec makes of messages"
     yield from _messages("message", turn)
 
 
@@ -128,7 +130,7 @@ def _events(protocol: Protocol) -> Iterator[Row]:
     sure = ", in which the target answers" if events.ordered else ""
     yield "events", f"{events.format}, matched {matched}{sure}"
     if events.pattern:
-        yield "pattern", events.pattern
+        yield "pattern", visible(events.pattern)
     if events.format == "json":
         yield "type", " or ".join(events.type) or "none: a MATCH names fields"
     for adopt in events.adopt:
@@ -161,9 +163,9 @@ def _rules(mark: str, events: Events, keys: Iterable[str] = KIND_RULES) -> Itera
         "end": _ends(events),
         "fail": _or(events.fail) or "no event fails a turn",
         "refuse": _or(events.refuse),
-        "required": ", ".join(map(match_words, events.required)) or "nothing",
-        "pairs": ", ".join(f"{match_words(a)} with {match_words(b)}" for a, b in events.pairs),
-        "order": ", ".join(map(match_words, events.order)),
+        "required": " and ".join(map(match_words, events.required)) or "nothing",
+        "pairs": "; ".join(f"{match_words(a)} with {match_words(b)}" for a, b in events.pairs),
+        "order": " and then ".join(map(match_words, events.order)),
     }
     wanted = {"end" if key in {"end_all", "count"} else key for key in keys}
     yield from ((f"{key}{mark}", words) for key, words in told.items() if words and key in wanted)
@@ -172,7 +174,7 @@ def _rules(mark: str, events: Events, keys: Iterable[str] = KIND_RULES) -> Itera
 def _ends(events: Events) -> str:
     ends = [_or(events.end)] if events.end else []
     if events.end_all:
-        ends.append(f"all of {', '.join(map(match_words, events.end_all))}")
+        ends.append(f"all of {' and '.join(map(match_words, events.end_all))}")
     if isinstance(events.count, CountAt):
         of = "its events" if events.count.of is None else f"its {match_words(events.count.of)}"
         ends.append(f"when {of} reach the number that one of them says at {events.count.path}")
@@ -206,7 +208,7 @@ def _keeping(keep: Mapping[str, str], before: str = "; keeps ") -> str:
 
 
 def _short(text: str) -> str:
-    text = shown_template(text)
+    text = visible(shown_template(text))
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 

@@ -8,6 +8,7 @@ from loadtest.plan.match import Match, match_words
 from loadtest.plan.prepare import PrepareStep
 from loadtest.plan.protocol import Beat, CountAt, Events, Protocol, ReadyStep, TurnShape
 from loadtest.plan.settings import public_url
+from loadtest.plan.visible import visible
 from loadtest.plan.written_secrets import shown_template
 from loadtest.units import format_duration
 
@@ -114,7 +115,7 @@ def _at_any_time(beat: Beat) -> Iterator[str]:
 
 
 def _line(way: str, text: str, meaning: str = "") -> str:
-    shown = " ".join(text.split())
+    shown = visible(text)
     shown = shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 1]}…"
     return f"{way}   {shown}{f'   ({meaning})' if meaning else ''}"
 

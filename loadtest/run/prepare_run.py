@@ -23,7 +23,7 @@ from loadtest.plan.secrets import missing_secrets
 from loadtest.plan.target import NO_PROXY
 from loadtest.run.exporter_libraries import need_libraries
 from loadtest.run.options import RunOptions
-from loadtest.speak.codec.factory import codec_problems
+from loadtest.speak.codec.factory import unsendable_messages
 
 
 @dataclass(slots=True)
@@ -67,11 +67,10 @@ def prepare(options: RunOptions, scenario: Scenario | None = None) -> Prepared:
     """
     if scenario is None:
         scenario = load_scenario(options.scenario, options.overrides)
-    message = None if scenario.traffic is None else scenario.traffic.message
     problems = [
         *missing_secrets(scenario, os.environ),
         *_wrong_faults(scenario),
-        *codec_problems(scenario.protocol, message),
+        *unsendable_messages(scenario),
     ]
     if problems:
         raise ConfigError(problems)

@@ -171,7 +171,7 @@ def _numbers(report: Report) -> Iterator[KeyNumber]:
         row = rows.get(f"{name}, of all due", rows[name])
         known = "p95" not in row.notes
         of_due = row is not rows[name]
-        told = f"of {row.n} due, never answered ones included" if of_due else f"n={row.n}"
+        told = f"of {row.n} due, those without it included" if of_due else f"n={row.n}"
         basis = told if known else report.footnotes[row.notes["p95"] - 1]
         value = row.cells["p95"] if known else NOT_MEASURED
         yield KeyNumber(f"{rows[name].label} p95", value, basis, _judged(report, f"{name}."))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import unicodedata
+from loadtest.plan.visible import visible
 
 LONGEST = 400
 """Characters of a foreign text that a view shows; the rest is in ``run.json``."""
-
-_UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def printable(value: object, longest: int = LONGEST) -> str:
@@ -18,11 +16,5 @@ def printable(value: object, longest: int = LONGEST) -> str:
     with an ellipsis.
     """
     text = " ".join(str(value).split())
-    shown = "".join(_visible(character) for character in text[: longest + 1])
+    shown = visible(text[: longest + 1])
     return shown if len(shown) <= longest else shown[: longest - 1] + "…"
-
-
-def _visible(character: str) -> str:
-    if unicodedata.category(character) not in _UNPRINTABLE:
-        return character
-    return character.encode("unicode_escape").decode("ascii")

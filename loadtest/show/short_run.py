@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from loadtest.judge.censored_turns import unbounded
+from loadtest.judge.generator import lateness_ms, own_lateness_ms
 from loadtest.judge.generator_delay import COUNTS
 from loadtest.judge.sections import Manifest, number, planned, section
 from loadtest.judge.verdict import FAILED_BY
@@ -238,8 +239,17 @@ def _generator(manifest: Manifest) -> str:
     for name, label in (("send.lateness", "send lateness"), ("receive.lag", "receive lag")):
         value = duration_text(section(metrics, name), "p99")
         if value:
-            told.append(f"{label} p99 {value}")
+            told.append(f"{label} p99 {value}{_waited(manifest) if name == 'send.lateness' else ''}")
     return ", ".join(told)
+
+
+def _waited(manifest: Manifest) -> str:
+    """How much of the lateness need be ours, where turns waited for their connections as well."""
+    late, own = lateness_ms(manifest), own_lateness_ms(manifest)
+    if late is None or own == late:
+        return ""
+    ours = "none of it ours" if own is None else f"{format_ms(own)} of it ours at most"
+    return f" ({ours}, the rest a wait for connections)" if own else f" ({ours}: a wait for connections)"
 
 
 def _against(manifest: Manifest, what: str, other: Manifest) -> str:

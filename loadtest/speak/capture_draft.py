@@ -10,7 +10,7 @@ import json
 import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -57,6 +57,8 @@ _CONTENT = re.compile(r"delta|chunk|token|partial|content|text|message", re.IGNO
 _USER = re.compile(r"(user|client|account|login|e?mail)([_-]?(id|name|email))?", re.IGNORECASE)
 _NO_NAME = re.compile(r"[^A-Za-z0-9_]+")
 _DIGITS = re.compile(r"[0-9]*")
+_ID = re.compile(r"(?=[A-Za-z]*[0-9])[A-Za-z0-9]{8,}")
+"""What may be an id, or a part of one, within a text: a long word with a digit."""
 
 MAX_BETWEEN = 4
 """Messages in which the answer to a ping is looked for: others may come before it."""
@@ -150,6 +152,10 @@ class _Drafter:
         self._beats: set[int] = set()
         # Where a value came last that may be an id; a number in JSON may come back as text.
         self._last_seen: dict[str, int] = {}
+        # What may be an id in a message of ours: nothing that has it is alike in two turns.
+        self._our_ids = {
+            found for each in self._messages if not each.inward for found in _ID.findall(each.text)
+        }
         # The types of what came.
         self._kinds: set[str | None] = set()
 
@@ -188,12 +194,16 @@ class _Drafter:
     def _kind_of(self, message: CapturedMessage) -> str | None:
         if not self._result.json:
             short = 0 < len(message.text) <= LONGEST_VALUE and HIDDEN not in message.text
-            return message.text if short else None
+            return message.text if short and not self._has_our_id(message.text) else None
         for path in self._result.type:
             value = message.leaves.get(path)
             if value is not None:
                 return value_text(value)
         return None
+
+    def _has_our_id(self, text: str) -> bool:
+        """Whether a text repeats what may be an id of a message of ours."""
+        return any(found in self._our_ids for found in _ID.findall(text))
 
     def _condition(self, message: CapturedMessage) -> Condition | None:
         """What tells a message from others: its type, or how a text begins."""
@@ -526,7 +536,7 @@ class _Drafter:
         if None not in kinds and not before & set(kinds):
             self._result.end = [kind for kind in kinds if kind is not None]
             return
-        condition = _only_last(lasts, earlier)
+        condition = _only_last(lasts, earlier, self._has_our_id)
         if condition is not None:
             self._result.end = [condition]
         elif once := _once_each(turns):
@@ -744,12 +754,17 @@ def _kinds(turns: Iterable[_Turn]) -> list[str | None]:
     return [each.kind for turn in turns for each in turn.events]
 
 
-def _only_last(lasts: Sequence[CapturedMessage], earlier: Sequence[CapturedMessage]) -> Condition | None:
-    """One value at one path that every last event has and no earlier one; what is called so comes first."""
+def _only_last(
+    lasts: Sequence[CapturedMessage], earlier: Sequence[CapturedMessage], is_of_one: Callable[[str], bool]
+) -> Condition | None:
+    """One value at one path that every last event has and no earlier one; what is called so comes first.
+
+    ``is_of_one`` says of a value that it can be of one turn alone.
+    """
     candidates = []
     for path, value in lasts[0].leaves.items():
         word = isinstance(value, bool) or _is_word(value_text(value))
-        if value is None or path in NO_PATHS or not word:
+        if value is None or path in NO_PATHS or not word or is_of_one(value_text(value)):
             continue
         everywhere = all(each.leaves.get(path) == value for each in lasts)
         if everywhere and not any(each.leaves.get(path) == value for each in earlier):

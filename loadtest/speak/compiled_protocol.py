@@ -279,6 +279,7 @@ class CompiledProtocol:
         "last_word",
         "listens",
         "never_ends",
+        "of_text",
         "opaque",
         "own_heartbeats",
         "plain",
@@ -327,7 +328,7 @@ class CompiledProtocol:
             reader.decide,
         )
         self.labels = LabelLimit()
-        self.opaque = events.format == "opaque"
+        self.opaque, self.of_text = events.format == "opaque", events.format == "text"
         self.by_order = self.opaque or events.match == "order"
         self.in_order_only = self.by_order and not events.ordered
         self._typed = bool(events.type) or self.opaque

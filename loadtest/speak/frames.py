@@ -116,6 +116,9 @@ class FrameParser:
     of a message and of one more frame are held.
     """
 
+    together = 1
+    """How many of the messages that ``receive`` gave last are of the last frame."""
+
     __slots__ = (
         "_deflate",
         "_extensions",

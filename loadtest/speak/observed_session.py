@@ -46,7 +46,8 @@ _ENDS = {Outcome.COMPLETE: END, Outcome.FAILED: FAILED, Outcome.REFUSED: REFUSED
 class ObservedFrame(NamedTuple):
     """A message, what it was ``taken`` for, the ``rules`` that it fits, and the id of its turn ("": none).
 
-    ``is_message`` is False of a control frame, which has words and no payload.
+    ``is_message`` is False of a control frame, which has words and no payload. ``as_it_is``: we send the
+    payload in a frame as it is, whatever the protocol says of frames.
     """
 
     at_ns: int
@@ -56,6 +57,7 @@ class ObservedFrame(NamedTuple):
     rules: tuple[str, ...] = ()
     turn_id: str = ""
     is_message: bool = True
+    as_it_is: bool = False
 
 
 class SessionTally:
@@ -124,7 +126,7 @@ class ObservedSession(Session):
         self._on_frame = on_frame
         self._now_ns = 0
         # Messages of turns that are not sent yet.
-        self._payloads: dict[str, deque[bytes]] = {}
+        self._payloads: dict[str, deque[Payload]] = {}
         # What is said while a message is taken: it is told after that message.
         self._said: list[ObservedFrame] | None = None
 
@@ -156,7 +158,7 @@ class ObservedSession(Session):
     ) -> tuple[Turn, Payload]:
         turn, payload = super().begin(seq, position, intended_ns, row, kind_name, written=written)
         # Further messages may stand there already.
-        self._payloads.setdefault(turn.id, deque()).appendleft(bytes(payload))
+        self._payloads.setdefault(turn.id, deque()).appendleft(payload)
         return turn, payload
 
     @override
@@ -164,14 +166,15 @@ class ObservedSession(Session):
         known = len(self.outbox or ())
         super()._say_messages(upload, now_ns)
         added = (self.outbox or [])[known:]
-        later = [bytes(each[1]) for each in added if not isinstance(each, str)]
+        later = [each[1] for each in added if not isinstance(each, str)]
         self._payloads.setdefault(upload.turn.id, deque()).extend(later)
 
     @override
     def sent(self, turn: Turn, at_ns: int) -> None:
         super().sent(turn, at_ns)
         payload = self._payloads[turn.id].popleft()
-        self._on_frame(ObservedFrame(at_ns, False, payload, (MESSAGE,), (), turn.id))
+        frame = ObservedFrame(at_ns, False, bytes(payload), (MESSAGE,), (), turn.id)
+        self._on_frame(frame._replace(as_it_is=isinstance(payload, memoryview)))
 
     @override
     def say(self, text: str) -> None:
@@ -193,7 +196,7 @@ class ObservedSession(Session):
         return ""
 
     @override
-    def receive(self, payloads: list[bytes], at_ns: int) -> None:
+    def receive(self, payloads: list[bytes], at_ns: int, together: int = 1) -> None:
         for payload in payloads:
             if self.state is not CLOSED:
                 self._receive_one(payload, at_ns)

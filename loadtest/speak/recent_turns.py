@@ -83,6 +83,13 @@ class RecentTurns:
         known = self._known(turn_id)
         return known[5] if known is not None and known[3] is COMPLETE else None
 
+    def had_failed(self, turn_id: object) -> bool:
+        """Whether the turn of that id is remembered, or waits, and had failed or was refused."""
+        waits = self.waiting.get(turn_id) if isinstance(turn_id, str) else None
+        known = self._known(turn_id)
+        outcome = waits[1].outcome if waits is not None else None if known is None else known[3]
+        return outcome in {Outcome.FAILED, Outcome.REFUSED}
+
     def last_complete_kind(self) -> CompiledTurn | None:
         """The kind of the turn that ended last, if it is remembered, and was complete."""
         last = self._last

@@ -291,12 +291,14 @@ class Session:
         protocol = self.protocol
         heard = protocol.hear_any(payload)
         if any(each.fits(heard) for each in protocol.auth_errors):
-            self._refuse(Layer.AUTH, f"the target answered {self._name_of(heard)}{_quoted(heard)}")
+            self._refuse(
+                Layer.AUTH, f"the target answered {self._name_of(heard)}{self._quoted(heard, payload)}"
+            )
         if heard.flags & FAIL:
             self._error_before_ready = self._name_of(heard)
             # To what a ready step sent, it is an answer: who reads of it asks for its words.
             sent = any(step.send is not None for step in protocol.steps[: self._ready_step])
-            self._error_words = _quoted(heard) if sent else ""
+            self._error_words = self._quoted(heard, payload) if sent else ""
         if self._answer_heartbeat(heard, now_ns):
             return
         step = protocol.steps[self._ready_step]
@@ -316,6 +318,13 @@ class Session:
     def _name_of(self, heard: Heard) -> str:
         """What an error is called where it is told."""
         return "an error" if heard.kind is None or self.protocol.opaque else heard.kind
+
+    def _quoted(self, heard: Heard, payload: bytes) -> str:
+        """The words of an error, after a colon: of a text that has none as such its beginning."""
+        words = error_text(heard.found)
+        if not words and self.protocol.of_text:
+            words = error_text({"message": self.public(payload[:MAX_FRAME_BYTES]).decode("utf-8", "replace")})
+        return f": {words}" if words else ""
 
     def _refuse(self, layer: Layer, reason: str) -> NoReturn:
         """End the session before it began, so that its end is not reported as a second refusal."""
@@ -909,12 +918,13 @@ class Session:
 
     # ------------------------------------------------------------------ receiving: the hot path
 
-    def receive(self, payloads: list[bytes], at_ns: int) -> None:
+    def receive(self, payloads: list[bytes], at_ns: int, together: int = 1) -> None:
         """Messages that arrived in one read, the last segment of which the kernel stamped ``at_ns``.
 
         All but the last of them are coalesced: they came between the read before and this stamp, which is
-        not known to be theirs. A gap is known only between events of different reads; turns whose first or
-        last event is coalesced are counted, since their times are upper bounds.
+        not known to be theirs. The last frame may hold several, as many as ``together`` says: its stamp is
+        theirs, since nobody has a part of a frame. A gap is known only between events of different reads;
+        turns whose first or last event is coalesced are counted, since their times are upper bounds.
 
         Raises:
             ConnectRefusal: while getting ready, the target said no.
@@ -928,10 +938,27 @@ class Session:
         metrics = self.recorder.metrics
         metrics.events_received += messages
         if messages > 1:
+            if together > 1:
+                self._receive_together(payloads, at_ns, together)
+                return
             metrics.events_coalesced += messages - 1
         if self._plainly_by_id:
             self._receive_by_id(payloads, at_ns)
-        elif self._uploads is not None:
+        else:
+            self._receive_otherwise(payloads, at_ns)
+
+    def _receive_together(self, payloads: list[bytes], at_ns: int, together: int) -> None:
+        """The last ``together`` of one read's messages are of one frame: each is the last of its read."""
+        early = max(len(payloads) - together, 0)
+        self.recorder.metrics.events_coalesced += early
+        take = self._receive_by_id if self._plainly_by_id else self._receive_otherwise
+        take(payloads[: early + 1], at_ns)
+        for payload in payloads[early + 1 :]:
+            take([payload], at_ns)
+
+    def _receive_otherwise(self, payloads: list[bytes], at_ns: int) -> None:
+        """Events of a protocol of which more is to be asked than which turn each names."""
+        if self._uploads is not None:
             self._receive_while_uploading(payloads, at_ns)
         elif self.protocol.by_order:
             self._receive_in_order(payloads, at_ns)
@@ -1273,9 +1300,7 @@ class Session:
         if heard.flags & (FAIL | REFUSE) and self._is_stray(found, turn_id):
             metrics.count("events.stray_errors")
         if found is AfterEnd.LATE:
-            metrics.events_late += 1
-            self._count_said_again(heard, turn_id, payload)
-            self._show("late", payload)
+            self._count_late(heard, turn_id, payload)
         elif found is AfterEnd.DUPLICATE:
             metrics.events_duplicate += 1
             self._show("duplicate", payload)
@@ -1297,6 +1322,15 @@ class Session:
             if self.protocol.by_order:
                 self._count_beyond_order(heard, payload)
             self._count_unmatched(payload)
+
+    def _count_late(self, heard: Heard, turn_id: Any, payload: bytes) -> None:
+        """An event of a turn that has ended; what winds up one that had failed is told apart."""
+        metrics = self.recorder.metrics
+        metrics.events_late += 1
+        if self._recent_turns.had_failed(turn_id):
+            metrics.count("events.after_failure")
+        self._count_said_again(heard, turn_id, payload)
+        self._show("late", payload)
 
     def _count_said_again(self, heard: Heard, turn_id: Any, payload: bytes) -> None:
         """Count a late event that contradicts that its turn is complete.
@@ -1375,9 +1409,3 @@ class Session:
 
 def _first_that_fits(beats: tuple[Heartbeat, ...], heard: Heard) -> Heartbeat | None:
     return next((beat for beat in beats if beat.on.fits(heard)), None)
-
-
-def _quoted(heard: Heard) -> str:
-    """The words of an error, after a colon; "" where it has none."""
-    words = error_text(heard.found)
-    return f": {words}" if words else ""

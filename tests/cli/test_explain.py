@@ -64,3 +64,24 @@ def test_a_secret_that_is_not_here_is_told(tmp_path: Path, capsys: pytest.Captur
     file.write_text(f'protocol = "echo"\n{target}[traffic]\nevery = "1s"\n', "utf-8")
     assert main(["explain", str(file)]) == 0
     assert "Missing here: NO_SUCH_SECRET" in capsys.readouterr().out
+
+
+def test_a_message_that_the_codec_cannot_send_is_told_and_nothing_else(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "p.toml").write_text(
+        'name = "p"\ncodec = "mqtt"\n[turn]\nid = "{turn.number}"\nmessage = \'{"type":"pubish"}\'\n'
+        '[events]\nmatch = "order"\ncount = 1\n',
+        "utf-8",
+    )
+    one = '[[population]]\nname = "a"\nprotocol = "echo"\n[population.load]\nconnections = 1\n'
+    own = one.replace('"a"', '"b"').replace('"echo"', '"p.toml"')
+    head = '[target]\nurl = "ws://host/"\n[traffic]\nevery = "1s"\n'
+    alone, populations = tmp_path / "s.toml", tmp_path / "t.toml"
+    alone.write_text(f'protocol = "p.toml"\n{head}', "utf-8")
+    populations.write_text(f'protocol = "echo"\n{head}{one}{own}', "utf-8")
+    for path in (alone, populations):
+        assert main(["explain", str(path)]) == 2
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert "protocol p, turn.message: codec mqtt" in said.err

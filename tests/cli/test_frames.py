@@ -11,6 +11,7 @@ from loadtest.cli.frames import trial_lines, trial_notes
 from loadtest.drive.trial import PreparedStep, Trial
 from loadtest.errors import Layer
 from loadtest.keep.redact import Redactor
+from loadtest.plan.framing import Framing
 from loadtest.plan.protocol import Events
 from loadtest.plan.scenario_file import scenario_from_settings
 from loadtest.run.try_turn import FinishedTrial
@@ -50,6 +51,22 @@ def test_the_heading_of_a_turn(answer: bytes, close: str, topic: str, tone: str,
     ((note,), *_) = trial_notes(tried(answer, close))
     assert (note.topic, note.tone) == (topic, tone)
     assert sentence in note.sentence
+
+
+def test_what_separates_records_is_shown_of_what_we_send() -> None:
+    one = tried(b"")
+    one.trial = Trial(0, "GET / HTTP/1.1")
+    one.trial.frames = [
+        ObservedFrame(1, False, b"PUB x", ("message",)),
+        ObservedFrame(2, False, b"\x01", ("message",), as_it_is=True),
+        ObservedFrame(3, True, b"MSG x", ("end",)),
+        ObservedFrame(4, False, b"", ("close 1000",), is_message=False),
+    ]
+    one.scenario.prepare = ()
+    one.scenario.protocol.framing = Framing(split="\n", prefix="a")
+    assert [line.text for line in trial_lines(one)][1:] == [r"aPUB x\n", "\x01", "MSG x", ""]
+    one.scenario.protocol.framing = None
+    assert [line.text for line in trial_lines(one)][1] == "PUB x"
 
 
 def refused(layer: Layer, reason: str, prepare: str = "") -> Any:

@@ -95,6 +95,56 @@ def test_records_of_a_frame_are_events_of_their_turns() -> None:
     assert (first.outcome, second.outcome) == (Outcome.COMPLETE, Outcome.COMPLETE)
 
 
+def test_what_is_sent_in_binary_frames_gets_its_separator_too_and_bytes_of_a_user_do_not() -> None:
+    framing, events = Framing(split="\n", prefix="a"), Events(turn=("id",), end=({"has": "end"},))
+    steps = (ReadyStep(send="hello"),)
+    talk = spoken(
+        None,
+        framing=framing,
+        events=events,
+        message='{"id":"{turn.id}"}',
+        encoding="binary",
+        connect=Connect(ready=steps),
+    )
+    turn = talk.begin()
+    talk.connection.begin(1, 0, talk.now, {}, written=b"\x01")
+    talk.connection.begin(2, 0, talk.now, {}, written="own")
+    talk.connection.send(b"\x02")
+    talk.poller.turn()
+    assert talk.frames == [
+        (Opcode.TEXT, b"ahello\n"),
+        (Opcode.BINARY, f'a{{"id":"{turn.id}"}}\n'.encode()),
+        (Opcode.BINARY, b"\x01"),
+        (Opcode.TEXT, b"aown\n"),
+        (Opcode.BINARY, b"\x02"),
+    ]
+
+
+@pytest.mark.parametrize("match", ["id", "order"])
+def test_records_of_the_last_frame_of_a_read_have_its_time_and_those_before_may_have_come_earlier(
+    match: Any,
+) -> None:
+    """What comes in one frame nobody has before it is whole, so that its time is no upper bound."""
+    events = Events(
+        turn=("id",) if match == "id" else (), match=match, first=("first",), end=("end",), type=("t",)
+    )
+    talk = spoken(None, framing=Framing(split="\n"), events=events, message='{"id":"{turn.id}"}')
+    early, last = talk.begin(0), talk.begin(1)
+    talk.poller.turn()
+    talk.arrive(
+        wire(
+            "".join(f'{{"t":"{word}","id":"{early.id}"}}\n' for word in ("first", "end")),
+            "".join(f'{{"t":"{word}","id":"{last.id}"}}\n' for word in ("first", "note", "end")),
+        )
+    )
+    assert (early.outcome, last.outcome) == (Outcome.COMPLETE, Outcome.COMPLETE)
+    assert talk.counts("events.")["received"] == 5
+    assert talk.counts("events.")["coalesced"] == 2
+    found = talk.counts("turns.")
+    assert (found["first_coalesced"], found["end_coalesced"]) == (1, 1)
+    assert talk.context.recorder.metrics.gap.tolist() == []
+
+
 # ------------------------------------------------------------------ what goes wrong
 
 

@@ -70,7 +70,16 @@ def test_turns_that_were_never_answered_are_not_our_delay() -> None:
     values = {"turn.first_event": [50.0] * 20, "send.lateness": [60.0] * 40}
     lost = good_totals({"turns.complete": 20, "turns.timed_out": 20}, values, gauges=LAGGING)
     summed = {**made, **summarise(made, lost)}
-    assert "turns were never answered" in judge(summed, (STARVED,), (RESPONSE,))["reason"]
+    assert "turns never had what it times" in judge(summed, (STARVED,), (RESPONSE,))["reason"]
+
+
+def test_turns_that_an_error_answered_are_not_called_unanswered() -> None:
+    made = manifest()
+    values = {"turn.completion": [50.0] * 20, "send.lateness": [60.0] * 40}
+    failed = {"turns.complete": 20, "turns.failed": 19, "turns.timed_out": 1}
+    summed = {**made, **summarise(made, good_totals(failed, values, gauges=LAGGING))}
+    told = judge(summed, (STARVED,), (parse_threshold("turn.completion.p95", "< 100ms"),))["reason"]
+    assert "the miss counts: turns did not complete (19 failed, 1 timed out)" in told
 
 
 def test_where_nobody_knows_how_late_it_was_nothing_is_claimed() -> None:

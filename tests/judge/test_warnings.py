@@ -307,6 +307,15 @@ def test_answers_to_messages_that_we_broke_are_no_fault_of_delivery(
     )
 
 
+@pytest.mark.parametrize(("late", "told"), [(15, {}), (17, {"late": 2})])
+def test_what_follows_the_error_of_a_turn_is_no_fault_of_delivery(late: int, told: dict[str, int]) -> None:
+    made = good_totals({"events.after_failure": 15, "events.late": late, "events.received": 220})
+    found = notices(made)
+    assert [dict(each.numbers) for each in found.values() if each.code == "delivery_faults"] == (
+        [told] if told else []
+    )
+
+
 def test_numbers_that_cannot_be_followed_are_told_by_kind() -> None:
     by = {"gap_too_wide": 2, "below_start": 1, "not_whole": 1}
     wild = good_totals({f"turns.misnumbered_by.{name}": n for name, n in by.items()})

@@ -14,6 +14,7 @@ from loadtest.plan.protocol import Interrupt, MessageStep
 from loadtest.plan.protocol_summary import understood
 from loadtest.plan.scenario_file import scenario_from_settings, worker_settings
 from loadtest.plan.settings import protocol_settings
+from loadtest.speak.codec.sent_size import sent_size
 from tests.plan.conftest import protocol_from_settings
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ def test_an_interruption_and_a_codec_ask_something_of_the_rest(folder: Folder) -
 @pytest.mark.usefixtures("hello")
 def test_what_is_sent_is_explained_and_drawn(folder: Folder) -> None:
     folder.write("p.toml", written('\'{"id":"{turn.id}"}\'', AUDIO, BINARY, STOP))
-    sections = {each.title: each.lines for each in explain(folder.load(SCENARIO))}
+    sections = {each.title: each.lines for each in explain(folder.load(SCENARIO), sent_size)}
     message = sections["Message"]
     assert message[1].startswith("3 chunks of 4 B of hello.pcm, one every 20 ms for 60 ms, each in {")
     assert message[2].endswith("for 60 ms, each in a binary frame")
@@ -182,7 +183,9 @@ def test_what_is_sent_is_explained_and_drawn(folder: Folder) -> None:
 @pytest.mark.usefixtures("hello")
 def test_the_message_of_a_scenario_stands_in_the_place_of_files(folder: Folder) -> None:
     folder.write("p.toml", written(AUDIO))
-    sections = {each.title: each.lines for each in explain(folder.load(SCENARIO + "message = '{turn.id}'"))}
+    sections = {
+        each.title: each.lines for each in explain(folder.load(SCENARIO + "message = '{turn.id}'"), sent_size)
+    }
     assert "chunks" not in "\n".join((*sections["Message"], *sections["One turn"]))
 
 

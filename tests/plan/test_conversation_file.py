@@ -9,6 +9,7 @@ import pytest
 from loadtest.plan.conversation import Think
 from loadtest.plan.explain import explain
 from loadtest.plan.scenario_file import scenario_from_settings, worker_settings
+from loadtest.speak.codec.sent_size import sent_size
 
 if TYPE_CHECKING:
     from loadtest.plan.scenario import Scenario
@@ -150,7 +151,7 @@ def test_a_conversation_with_a_turn_that_never_ends_is_not_judged_complete(folde
 
 
 def test_conversations_are_explained(folder: Folder) -> None:
-    told = {section.title: section.lines for section in explain(scenario(folder))}["Turns"]
+    told = {section.title: section.lines for section in explain(scenario(folder), sent_size)}["Turns"]
     assert told[1] == (
         "conversation support (75.0 %): ask, think 2 s, think 1 s to 3 s, 2 times (ask, think about 2 s "
         "(log-normal, sigma 0.5, 40 s at most)), either (stop; 87.5 %) or (nothing; 12.5 %), "

@@ -8,6 +8,7 @@ import pytest
 from loadtest.plan.explain import explain
 from loadtest.plan.scenario_file import load_scenario
 from loadtest.plan.schema import settings_by_name
+from loadtest.speak.codec.sent_size import sent_size
 
 if TYPE_CHECKING:
     from loadtest.plan.scenario import Scenario
@@ -19,7 +20,7 @@ EVERY = "[traffic]\nevery = '1s'\n"
 
 def told(scenario: Scenario) -> str:
     return "\n".join(
-        line for section in explain(scenario) for line in (f"== {section.title}", *section.lines)
+        line for section in explain(scenario, sent_size) for line in (f"== {section.title}", *section.lines)
     )
 
 
@@ -31,7 +32,7 @@ def test_connections_that_are_never_opened_are_told(folder: Folder) -> None:
 
 
 def test_agent_burst_is_told_from_target_to_judgement() -> None:
-    sections = explain(load_scenario("agent-burst"))
+    sections = explain(load_scenario("agent-burst"), sent_size)
     assert [section.title for section in sections][1:] == [
         "Target", "Connections", "Until ready", "Turns", "Message", "Answer", "One turn", "Judged by",
         "The whole run",
@@ -548,7 +549,7 @@ def test_the_drawing_has_the_path_that_is_asked_for(folder: Folder, target: str,
         'keep = { token = "t" }\n'
         '[[prepare]]\nname = "visit"\nget = "/visit"\n'
     )
-    sections = explain(folder.load(HEAD.replace('url = "simulator"', target) + EVERY + login))
+    sections = explain(folder.load(HEAD.replace('url = "simulator"', target) + EVERY + login), sent_size)
     (lines,) = [each.lines for each in sections if each.title == "One turn"]
     asked, got, visited, there, upgrade, *_ = lines
     assert asked.startswith("us → target   POST /login")
@@ -558,3 +559,17 @@ def test_the_drawing_has_the_path_that_is_asked_for(folder: Folder, target: str,
     assert visited == "us → target   GET /visit   (visit, by HTTP)"
     assert there == "us ← target   200 to 299"
     assert upgrade.startswith(f"us → target   {drawn}")
+
+
+def test_what_framing_adds_is_shown_and_counted(folder: Folder) -> None:
+    folder.write(
+        "lines.toml",
+        'name = "lines"\n[framing]\nsplit = "\\n"\n'
+        '[connect]\nready = [{ send = "HELLO\\r" }, { wait = { regex = "^\\r?$" } }]\n'
+        '[turn]\nid = "{turn.number}"\nmessage = "ASK {turn.id}"\n[events]\nmatch = "order"\ncount = 1\n'
+        'type = ["type"]\n',
+    )
+    text = told(folder.load('protocol = "lines.toml"\n[target]\nurl = "ws://host/"\n' + EVERY))
+    assert r"send HELLO\r" in text
+    assert r"type fits ^\r?$" in text
+    assert "ASK 0\\n\n6 B of text; of user 0" in text

@@ -9,6 +9,7 @@ import pytest
 from loadtest.plan.explain import explain
 from loadtest.plan.scenario_file import scenario_from_settings, worker_settings
 from loadtest.plan.settings import protocol_settings
+from loadtest.speak.codec.sent_size import sent_size
 from tests.plan.conftest import protocol_from_settings
 
 if TYPE_CHECKING:
@@ -199,7 +200,7 @@ def test_turns_are_judged_complete_by_default_where_every_kind_can_be(folder: Fo
 
 
 def test_kinds_are_explained(folder: Folder) -> None:
-    told = {section.title: section.lines for section in explain(scenario(folder))}
+    told = {section.title: section.lines for section in explain(scenario(folder), sent_size)}
     assert "kinds of turn, drawn by the seed: ask 88.9 %, cancel 11.1 %" in told["Turns"]
     assert [line for line in told["Message"] if line.endswith(":")] == ["ask:", "cancel:"]
     assert "cancel: a turn is complete with cancelled" in told["Answer"]

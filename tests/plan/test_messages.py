@@ -9,6 +9,7 @@ import pytest
 from loadtest.plan.explain import explain
 from loadtest.plan.protocol import MessageStep
 from loadtest.plan.settings import protocol_settings
+from loadtest.speak.codec.sent_size import sent_size
 from tests.plan.conftest import protocol_from_settings
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def test_one_of_the_messages_names_the_turn(folder: Folder) -> None:
 
 def test_the_steps_are_explained(folder: Folder) -> None:
     folder.write("p.toml", EVENTS + "[turn]\n" + MESSAGES)
-    (lines,) = (each.lines for each in explain(folder.load(SCENARIO)) if each.title == "Message")
+    (lines,) = (each.lines for each in explain(folder.load(SCENARIO), sent_size) if each.title == "Message")
     assert lines[1:4] == ("pause 20 ms", "wait for ack (within 2 s)", "wait for type = go")
     assert (
         lines[6]
@@ -104,6 +105,6 @@ def test_the_steps_are_explained(folder: Folder) -> None:
 def test_the_message_of_a_scenario_stands_for_all_of_them(folder: Folder) -> None:
     folder.write("p.toml", EVENTS + "[turn]\n" + MESSAGES)
     scenario = folder.load(SCENARIO + "message = '{turn.id}'")
-    (lines,) = (each.lines for each in explain(scenario) if each.title == "Message")
+    (lines,) = (each.lines for each in explain(scenario, sent_size) if each.title == "Message")
     assert lines[0].startswith("00000000-")
     assert len(lines) == 2

@@ -13,6 +13,7 @@ from loadtest.plan.schedule import Schedule, planned_users, schedules, turns_due
 from loadtest.plan.secrets import missing_secrets, scenario_secrets
 from loadtest.plan.worker_settings import identities_of, shared_settings, with_identities
 from loadtest.plan.written_secrets import plan_secrets
+from loadtest.speak.codec.sent_size import sent_size
 from tests.plan.conftest import Folder
 
 HEAD = """protocol = "agent-events"
@@ -295,7 +296,7 @@ def test_secrets_of_every_population_are_known(folder: Folder) -> None:
 
 
 def test_explain_tells_of_each(folder: Folder) -> None:
-    told = {section.title: section.lines for section in explain(folder.load(HEAD + TWO))}
+    told = {section.title: section.lines for section in explain(folder.load(HEAD + TWO), sent_size)}
     assert told["mine"][0] == "2 populations: 3 listeners, 2 askers"
     assert told["listeners: Turns"][0] == "none: connections are opened and held, nothing is sent"
     assert any("of user 3" in line for line in told["askers: Message"])

@@ -11,6 +11,7 @@ from loadtest.plan.prepare import prepare_texts, prepared_names
 from loadtest.plan.scenario_file import public_settings
 from loadtest.plan.secrets import missing_secrets, secrets_of
 from loadtest.plan.written_secrets import plan_secrets
+from loadtest.speak.codec.sent_size import sent_size
 
 if TYPE_CHECKING:
     from tests.plan.conftest import Folder
@@ -98,7 +99,7 @@ def test_what_a_step_takes_from_the_environment_is_looked_for(folder: Folder) ->
 
 def test_steps_are_explained(folder: Folder) -> None:
     text = HEAD + 'path = "/rooms/{prepared.room}"\n[traffic]\nevery = "1s"\n' + STEPS
-    sections = explain(folder.load(text))
+    sections = explain(folder.load(text), sent_size)
     (section,) = [each for each in sections if each.title == "Before a connection"]
     assert section.lines == (
         (
@@ -220,7 +221,7 @@ def test_the_key_of_a_credential_is_looked_for_and_taken_out(folder: Folder) -> 
 )
 def test_a_proxy_is_explained_without_its_password(folder: Folder, proxy: str, told: str) -> None:
     scenario = folder.load(f'{HEAD}proxy = "{proxy}"\n')
-    lines = str([each.lines for each in explain(scenario)])
+    lines = str([each.lines for each in explain(scenario, sent_size)])
     assert told in lines
     assert "word-of-mine" not in lines + json.dumps(public_settings(scenario))
     assert ("word-of-mine" in secrets_of(scenario.target, {})) == ("word" in proxy)

@@ -25,6 +25,7 @@ from loadtest.plan.schema import all_tables
 from loadtest.plan.secrets import missing_secrets
 from loadtest.plan.shipped import list_shipped, shipped_names, shipped_text
 from loadtest.plan.threshold import parse_threshold
+from loadtest.speak.codec.sent_size import sent_size
 
 if TYPE_CHECKING:
     from tests.plan.conftest import Folder
@@ -266,7 +267,7 @@ def lawful(found: Scenario | ConfigError) -> bool:
     schedule = Schedule(found.load, found.traffic)
     assert schedule.users >= 1
     if schedule.users < 1000:
-        assert explain(found)
+        assert explain(found, sent_size)
         assert schedule.due() is None or schedule.sends or schedule.due() == 0
     return True
 

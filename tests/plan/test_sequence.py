@@ -39,7 +39,7 @@ def test_every_kind_of_step_and_end() -> None:
         answer=(Beat(on="ask", send="told"),),
     )
     assert lines[2:] == [
-        "us → target   a b",
+        "us → target   a\\nb",
         "              a pause of 1 s",
         "us ← target   go   (within 10 s)",
         "us → target   hello   (the turn begins)",

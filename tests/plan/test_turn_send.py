@@ -21,6 +21,7 @@ from loadtest.plan.scenario_file import (
 )
 from loadtest.plan.settings import HIDDEN, public_protocol
 from loadtest.plan.written_secrets import plan_secrets
+from loadtest.speak.codec.sent_size import sent_size
 from tests.plan.conftest import Folder
 
 PROTOCOL = """
@@ -104,7 +105,7 @@ def test_workers_get_all_of_it_and_files_no_secret(folder: Folder) -> None:
 
 def test_it_is_explained_and_understood(folder: Folder) -> None:
     scenario = load_scenario(written(folder))
-    told = "\n".join(line for part in explain(scenario) for line in part.lines)
+    told = "\n".join(line for part in explain(scenario, sent_size) for line in part.lines)
     assert "POST /ask" in told
     assert "a request by HTTP, beside the socket" in told
     rows = dict(understood(scenario.protocol))

@@ -132,3 +132,21 @@ def test_a_generator_in_need_beside_a_miss_is_named_above(sample: Sample) -> Non
     clause = "The generator itself waited for a core for 36.0 % of the time, but the miss counts: it was."
     manifest["verdict"]["reason"] = f"1 of 3 thresholds missed: a was 1.02 s, not < 300ms. {clause} Else."
     assert short_document(manifest, {}).brief == clause
+
+
+@pytest.mark.parametrize(
+    ("lag", "waited", "told"),
+    [
+        (900.0, 900.0, "send lateness p99 464 µs, receive"),
+        (0.1, 900.0, "send lateness p99 464 µs (100 µs of it ours at most, the rest a wait for connections)"),
+        (None, 900.0, "send lateness p99 464 µs (none of it ours: a wait for connections)"),
+    ],
+)
+def test_what_waits_for_connections_is_no_lateness_of_ours(
+    sample: Sample, lag: float | None, waited: float, told: str
+) -> None:
+    manifest = deepcopy(sample("failed").manifest)
+    manifest["generator"]["loop_lag"] = {"max": lag}
+    manifest["generator"]["cpu"] |= {"mean": 0.1, "saturated": 0}
+    manifest["metrics"]["connect.total"] |= {"max_exact": waited}
+    assert told in short(short_document(manifest, {}), width=160)

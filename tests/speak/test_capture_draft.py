@@ -754,3 +754,23 @@ def test_what_was_taken_out_comes_again_only_under_the_name_of_its_key() -> None
     assert '"session":"{ready.session}"' in made.message
     assert '"pin":"{secret.TARGET_PIN}"' in made.message
     assert "{ready" not in made.message.replace("{ready.session}", "")
+
+
+TURN = "dd0b4a58-0f7e-4d6b-9a1b-2f3c4d5e6f70"
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [f"answer {TURN}"],
+        ["MSG 12", f"answer {TURN}"],
+        [{"id": TURN, "a": 1}, {"id": TURN, "last.id": TURN, "done": f"x-{TURN}"}],
+        [{"a": 1}, {"done": TURN}],
+    ],
+)
+def test_nothing_that_is_proposed_holds_the_id_of_a_turn(answers: list[Any]) -> None:
+    made, _ = drafted(
+        (">", f"PUB {TURN}" if isinstance(answers[0], str) else {"id": TURN}),
+        *(("<", each) for each in answers),
+    )
+    assert TURN[:8] not in " ".join(event_lines(made).values())

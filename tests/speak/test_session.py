@@ -857,3 +857,26 @@ def test_one_wild_number_leaves_loss_unknown_and_ends_the_turn_all_the_same(wild
     by = talk.counts("turns.misnumbered_by.")
     assert sum(by.values()) == 1
     assert "unnumbered" not in talk.counts("turns.")
+
+
+def test_messages_of_the_last_frame_of_a_read_all_have_its_stamp() -> None:
+    talk = Talk()
+    one, two = talk.begin(0), talk.begin(1)
+    of_one, of_two = answer(one), answer(two)
+    # The first two stood in a frame before.
+    talk.session.receive([*of_one, of_two[0]], 100, len(of_one) - 1)
+    talk.session.receive(list(of_two[1:]), 150, len(of_two))
+    assert (one.outcome, two.outcome) == (Outcome.COMPLETE, Outcome.COMPLETE)
+    assert talk.record.metrics.gap.tolist() == [50]
+    assert talk.counts()["coalesced"] == 2
+    assert talk.record.counts("turns.")["first_coalesced"] == 1
+    assert "end_coalesced" not in talk.record.counts("turns.")
+    assert talk.counts()["received"] == len(of_one) + len(of_two)
+
+
+def test_so_have_those_of_answers_that_come_in_order() -> None:
+    talk = Talk(match="order", turn=(), end=("completed",))
+    turn = talk.begin(0)
+    talk.session.receive(list(answer(turn)), 100, 99)
+    assert turn.outcome is Outcome.COMPLETE
+    assert "coalesced" not in talk.counts()

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from loadtest.plan.protocol import Beat, Events
+from loadtest.plan.protocol import Beat, Events, ReadyStep
+from loadtest.speak.connect_refusal import ConnectRefusal
 from loadtest.speak.event_reader import MAX_PATTERN_TEXT, Reader
 from loadtest.speak.turn import Outcome
 from tests.speak.talk import Talk
@@ -80,3 +81,25 @@ def test_what_a_pattern_finds(payload: bytes, found: dict[str, Any]) -> None:
     reader = Reader(Events(**TEXT))
     assert reader.read(payload) == found
     assert reader.fields(reader.decode(payload))[0] == found["type"]
+
+
+@pytest.mark.parametrize(
+    ("came", "told"),
+    [
+        (b"ERR 'Authorization Violation'\r", "ERR: ERR 'Authorization Violation'"),
+        (b"ERR " + b"x" * 900, "ERR: ERR " + "x" * 116 + "…"),
+    ],
+)
+def test_of_an_error_before_ready_the_text_begins_the_reason(came: bytes, told: str) -> None:
+    events = {"format": "text", "pattern": "(?P<type>OK|ERR)(?P<turn>-)?", "type": ("type",), "end": ("OK",)}
+    talk = Talk(
+        **events, turn=("turn",), ready=[ReadyStep(send="hi"), ReadyStep(wait="OK")], auth_errors=("ERR",)
+    )
+    with pytest.raises(ConnectRefusal) as refused:
+        talk.hear(20, came)
+    assert refused.value.reason == f"the target answered {told}"
+    talk = Talk(**events, turn=("turn",), ready=[ReadyStep(send="hi"), ReadyStep(wait="OK")], fail=("ERR",))
+    talk.hear(20, came)
+    lost = talk.session.lost(30, 1000)
+    assert lost is not None
+    assert told.partition(": ")[2] in lost.reason

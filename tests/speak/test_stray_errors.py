@@ -38,6 +38,16 @@ def test_an_error_for_a_turn_that_failed_or_timed_out_says_nothing_new() -> None
     talk.session.tick(TIMEOUT + 20)
     talk.hear(TIMEOUT + 30, said("error", timed_out))
     assert (strays(talk), talk.counts()["late"]) == (0, 2)
+    # The one that failed had said so; the other never did.
+    assert talk.counts()["after_failure"] == 1
+
+
+def test_what_follows_a_complete_turn_is_late_and_not_after_a_failure() -> None:
+    talk = Talk()
+    turn = talk.begin()
+    talk.hear(50, *answer(turn), said("other", turn))
+    assert talk.counts()["late"] == 1
+    assert "after_failure" not in talk.counts()
 
 
 def test_an_error_of_another_users_turn_is_foreign_and_counted_once() -> None:

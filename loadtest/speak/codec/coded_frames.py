@@ -48,7 +48,17 @@ class CodedFrameParser(FrameParser):
     ``gave_up``: the connection was ended since the codec could not go on within its bounds.
     """
 
-    __slots__ = ("_answer", "_codec", "_frame", "_limit", "_name", "_payload", "_takes_text", "gave_up")
+    __slots__ = (
+        "_answer",
+        "_codec",
+        "_frame",
+        "_limit",
+        "_name",
+        "_payload",
+        "_takes_text",
+        "gave_up",
+        "together",
+    )
 
     def __init__(
         self,
@@ -70,6 +80,7 @@ class CodedFrameParser(FrameParser):
         self._frame = frame
         self._limit = MAX_GROWTH * max_size
         self._payload = 0
+        self.together = 1
         self.gave_up = False
 
     @property
@@ -86,7 +97,9 @@ class CodedFrameParser(FrameParser):
         frames = super().receive(data)
         self._payload = sum(map(len, frames))
         for frame in frames:
+            before = len(messages)
             self._decode(frame, messages)
+            self.together = len(messages) - before
             if self.gave_up:
                 break
         return messages
@@ -143,28 +156,33 @@ class CodedFrameParser(FrameParser):
     # ------------------------------------------------------------------ sending
 
     def encode(self, payload: bytes | memoryview, opcode: int = TEXT) -> bytes:
-        """The frames of a message; a binary payload is sent as it is.
+        """The frames of a message; bytes that are none are sent as they are.
+
+        Such are a view, and whatever is binary where the codec takes no text.
 
         Raises:
             UnsendableError: the codec can make none of it.
             NotTakenError: the peer has to acknowledge earlier ones first.
         """
-        if opcode != TEXT:
+        if opcode != TEXT and (isinstance(payload, memoryview) or not self._takes_text):
             return self._frame(payload, opcode)
         try:
             made = self._codec.encode(str(payload, "utf-8") if self._takes_text else _json_decode(payload))
             frames = [made] if isinstance(made, (str, bytes)) else list(made)
             if not frames:
                 raise ValueError("no frame was made of it")  # noqa: TRY301 - told as all that fails here
-            return self._framed(frames)
+            return self._framed(frames, opcode)
         except PeerFullError as error:
             raise NotTakenError(f"codec {self._name}: {error}") from error
         except Exception as error:
             raise UnsendableError(f"codec {self._name}: {_reason(error)}") from error
 
-    def _framed(self, parts: Iterable[str | bytes]) -> bytes:
-        """The frames of parts, all of which are looked at first: what a compressor made has to be sent."""
-        return b"".join([self._frame(*part) for part in [_part_of(each) for each in parts]])
+    def _framed(self, parts: Iterable[str | bytes], text: int = TEXT) -> bytes:
+        """The frames of parts, all of which are looked at first: what a compressor made has to be sent.
+
+        ``text`` is the kind of frame that parts of text go in.
+        """
+        return b"".join([self._frame(*part) for part in [_part_of(each, text) for each in parts]])
 
     # ------------------------------------------------------------------ text and binary told apart
 
@@ -206,9 +224,9 @@ def _reason(error: Exception) -> str:
     return said if said and isinstance(error, ValueError) else f"{type(error).__name__} {said}".strip()
 
 
-def _part_of(part: str | bytes) -> tuple[bytes, int]:
+def _part_of(part: str | bytes, text: int) -> tuple[bytes, int]:
     if isinstance(part, str):
-        return part.encode(), TEXT
+        return part.encode(), text
     if isinstance(part, (bytes, bytearray)):
         return bytes(part), BINARY
     raise TypeError(f"a frame is text or bytes, not {type(part).__name__}")

@@ -13,7 +13,7 @@ from loadtest.errors import ConfigError, Problem, install_line
 from loadtest.plan.framing import CodecChoice
 from loadtest.plan.protocol import Protocol
 from loadtest.plan.protocol_file import templates
-from loadtest.plan.scenario import MAX_MESSAGE_BYTES
+from loadtest.plan.scenario import MAX_MESSAGE_BYTES, Scenario
 from loadtest.plan.template import Template
 from loadtest.plan.toml_reader import nearest
 from loadtest.speak.codec.codec import Codec
@@ -120,6 +120,16 @@ def _check(codec: Any, choice: CodecChoice) -> None:
                     )
                 ]
             )
+
+
+def unsendable_messages(scenario: Scenario) -> list[Problem]:
+    """What is wrong with the codecs of a scenario, of all populations, or with messages they are given."""
+    found = (
+        problem
+        for part in scenario.parts
+        for problem in codec_problems(part.protocol, None if part.traffic is None else part.traffic.message)
+    )
+    return list(dict.fromkeys(found))
 
 
 def codec_problems(protocol: Protocol, message: str | None = None) -> list[Problem]:

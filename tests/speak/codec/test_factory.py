@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from importlib.metadata import EntryPoint
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,12 +14,14 @@ from loadtest.errors import ConfigError
 from loadtest.plan.framing import CodecChoice, Framing
 from loadtest.plan.protocol import Connect, Events, Protocol, ReadyStep, TurnShape
 from loadtest.plan.protocol_file import load_protocol
+from loadtest.plan.scenario import Traffic
 from loadtest.plan.shipped import shipped_names
 from loadtest.speak.codec import factory
-from loadtest.speak.codec.factory import codec_of, codec_problems
+from loadtest.speak.codec.factory import codec_of, codec_problems, unsendable_messages
 from loadtest.speak.codec.framing_codec import FramingCodec
 from loadtest.speak.codec.signalr import SignalR
 from tests.descriptors import descriptor_set, desk, written
+from tests.drive.standing_in import scenario_of
 from tests.speak.codec import strangers
 
 HINT = "the folder of its module belongs into PYTHONPATH"
@@ -133,3 +137,17 @@ def test_every_message_that_no_frame_can_be_made_of_is_told_with_its_place() -> 
 @pytest.mark.parametrize("name", shipped_names("protocol"))
 def test_no_protocol_that_ships_has_a_mistake(name: str) -> None:
     assert codec_problems(load_protocol(name)) == []
+
+
+def test_the_messages_of_all_populations_are_tried_and_each_mistake_is_told_once() -> None:
+    wrong = TurnShape(message='{"type":"pubish"}')
+    mine, alike = (
+        scenario_of(codec=CodecChoice(name="mqtt"), message=wrong.message, events=Events(type=("type",)))
+        for _ in range(2)
+    )
+    without = replace(mine, traffic=None, protocol=protocol())
+    several: Any = SimpleNamespace(parts=(without, mine, alike))
+    (problem,) = unsendable_messages(several)
+    assert problem.where == "protocol test, turn.message"
+    said = replace(mine, traffic=replace(mine.traffic or Traffic(), message="no json"))
+    assert [each.where for each in unsendable_messages(said)] == [problem.where, "traffic.message"]
