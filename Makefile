@@ -24,7 +24,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq --retries 5
 AGAIN = again() { "$$@" || { echo "again in 5 s: $$*" >&2; sleep 5; "$$@"; } || { sleep 20; "$$@"; }; }; again
 ROOMS_COVERED := plan speak measure judge
 # Tests wait as much as they compute: more of them at a time than there are cores.
-AT_ONCE ?= 3
+AT_ONCE ?= 4
 LONG_AT_ONCE ?= 3
 TESTS = tests$(if $(ROOM),/$(ROOM))
 # What judges how long something takes has the machine for itself.

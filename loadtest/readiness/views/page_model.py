@@ -116,7 +116,10 @@ def _section(
     *,
     folded: str = "",
 ) -> DocumentSection:
-    """One table; ``right`` are its columns of numbers, and one without a head, of states, never wraps. A ``folded`` section decides nothing by itself."""
+    """One table; ``right`` are its columns of numbers, and one without a head, of states, never wraps.
+
+    A ``folded`` section decides nothing by itself.
+    """
     columns = tuple(TableColumn(head, right=at in right, wraps=bool(head)) for at, head in enumerate(heads))
     table = DataTable(columns, rows, notes_below=True)
     return DocumentSection(title, (table,), meaning, folded=folded, screen=not folded or title in ON_SCREEN)
