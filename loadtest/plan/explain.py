@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from loadtest.plan.addresses import SIMULATOR
 from loadtest.plan.chunks import Chunks
 from loadtest.plan.conversation import ConversationStep, Think
+from loadtest.plan.explained_settings import NOT_SHOWN, explained_settings
 from loadtest.plan.generated import generated, is_generated
 from loadtest.plan.kept_values import beat_keeps, step_keeps
 from loadtest.plan.key_types import KeyTable
@@ -37,7 +38,6 @@ from loadtest.plan.stages import Visit
 from loadtest.plan.target import userinfo
 from loadtest.plan.template import Template
 from loadtest.plan.threshold import DELIVERY_RATIOS, Threshold, split_population
-from loadtest.plan.told_settings import NOT_SHOWN, told_settings
 from loadtest.plan.trace_parent import TRACE_PARENT, trace_parent
 from loadtest.plan.unmeasured import unmeasured_counters
 from loadtest.plan.visible import visible
@@ -143,7 +143,7 @@ def _written(scenario: Scenario, title: str) -> Mapping[str, object]:
 
 def _settings(table: KeyTable[Any], scenario: Scenario) -> Iterator[str]:
     """The keys of a table one by one."""
-    return told_settings(table, _written(scenario, table.title), written_secrets(scenario.target))
+    return explained_settings(table, _written(scenario, table.title), written_secrets(scenario.target))
 
 
 _OFTEN = {
@@ -518,7 +518,7 @@ def _judged(scenario: Scenario) -> Iterator[str]:
 def _whole_run(scenario: Scenario) -> Iterator[str]:
     """The keys of what no section above is of."""
     told = ("target", "load", "traffic", "chaos", "abort")
-    return told_settings(
+    return explained_settings(
         SCENARIO_TABLE, public_settings(scenario), written_secrets(scenario.target), left_out=told
     )
 

@@ -28,7 +28,7 @@ ELSEWHERE = frozenset(
 _LINK = re.compile(r",? \[below\]\([^)]*\)|\[([^]]*)\]\([^)]*\)")
 
 
-def told_settings(
+def explained_settings(
     table: KeyTable[Any],
     written: Mapping[str, object],
     hidden: Collection[str],
@@ -36,7 +36,7 @@ def told_settings(
 ) -> Iterator[str]:
     """A line for each key of a table that has a value; ``written`` has no secrets but those in ``hidden``.
 
-    ``left_out`` are keys that are told beside it.
+    ``left_out`` are keys of which something else speaks.
     """
     named = {key.stored_as or key.name for key in table.keys}
     for key in table.keys:
@@ -49,7 +49,7 @@ def told_settings(
             continue
         value = written.get(key.stored_as or key.name)
         if isinstance(value, Mapping) and key.type.keys is not None:
-            yield from told_settings(key.type.keys, value, hidden)
+            yield from explained_settings(key.type.keys, value, hidden)
         elif isinstance(value, list) and key.type.listed:
             yield from (f"{name}, {at}: {_shown(row, hidden)}" for at, row in enumerate(value, 1))
         elif value is not None:
