@@ -1,8 +1,10 @@
 """Whose fault it was, and the exit code that says so.
 
     LoadtestError
-    ├── ConfigError    yours: a file or an option is wrong; nothing was sent
-    └── TargetError    theirs: the target could not be reached or refused, by layer
+    ├── ConfigError          yours: a file or an option is wrong; nothing was sent
+    ├── TargetError          theirs: the target could not be reached or refused, by layer
+    ├── ViewsMissingError    the disk's: reports were not written, exit code 4 (``show.views``)
+    └── SimulatorError       ours: the simulator did not start, or died (``simulator.process``)
 
 A crash of our own is any other exception; ``cli`` turns it into ``Exit.INTERNAL``.
 """
@@ -16,7 +18,7 @@ from dataclasses import dataclass
 
 
 class Exit(enum.IntEnum):
-    """Exit codes of every command, in the words of the contract."""
+    """Exit codes of every command, as README.md and docs/measuring.md list them."""
 
     PASS = 0
     FAIL = 1
@@ -72,7 +74,7 @@ WORST_FIRST = (
     Exit.INVALID,
     Exit.PASS,
 )
-"""How several runs end: with the worst of them, in the contract's order."""
+"""How several runs end: with the worst of them, in this order."""
 
 
 def worst_of(codes: Iterable[Exit]) -> Exit:

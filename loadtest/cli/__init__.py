@@ -1,4 +1,4 @@
-"""The command line: one module per command, and the only room that knows click.
+"""The command line: a module per command, what they share, and the only room that knows click.
 
 Imports here stay lean: ``loadtest --help`` loads click and nothing else that is heavy. A command
 imports the rooms it needs when it is called. This module itself imports only what Python has loaded before:

@@ -221,7 +221,7 @@ class HttpClient:
         try:
             origin = origin_of(call.url)
         except ValueError:
-            raise HttpRequestFailed("its URL is none of HTTP") from None
+            raise HttpRequestFailed("with its values filled in, the URL is not a valid HTTP URL") from None
         request = _request(call, cookies.sent_to(call.url))
         with _told():
             while kept := self._idle.get(origin):

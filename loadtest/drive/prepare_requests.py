@@ -144,7 +144,8 @@ class CompiledRequest:
             raise HttpNotSent(HALVED) from None
         except ValueError:
             raise HttpNotSent(
-                f"nothing was sent: what its URL becomes is none of HTTP; correct it in {correct}"
+                "nothing was sent: with its values filled in, the URL is not a valid HTTP URL;"
+                f" correct it in {correct}"
             ) from None
 
 

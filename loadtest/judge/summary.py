@@ -64,7 +64,8 @@ def summarise(manifest: Manifest, totals: Totals, turns: Turns | None = None) ->
     those that never answered among them); ``load`` with ``achieved``;
     ``populations`` with the same of each population, whose names stand in ``metrics``, ``of_due`` and the
     turns of ``counts`` as well;
-    ``slow_readers`` with the metrics of users whom the plan made read slowly, where there were any;
+    ``slow_readers`` with the metrics of users whom the plan made read slowly, and ``health`` with what was
+    sampled of the target, where there were any;
     ``unmeasured`` with a reason for each metric that has no sample (dotted names) beside the counters that
     the protocol gives no way to know. Nothing that was not measured is 0: it is null or absent.
     """

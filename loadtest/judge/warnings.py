@@ -96,9 +96,9 @@ TARGET_KINDS: dict[str, WarningKind] = {
         ("not_negotiated", "offered"),
     ),
     "messages_not_taken": WarningKind(
-        "the target had not acknowledged as many messages as it takes at a time, so that no more were sent",
-        "{not_taken} messages were not sent, since the target had not acknowledged as many as it takes at a"
-        " time; their turns failed by `not_taken`.",
+        "messages were not sent: the target's receive window was full",
+        "{not_taken} messages were not sent: the target's receive window was full. Their turns failed by"
+        " `not_taken`.",
         "The target acknowledges too slowly for the plan: see slowest.jsonl for how many it takes (in MQTT"
         " the broker's `receive_maximum`); raise that, or spread the load over more connections.",
         ("not_taken",),
@@ -177,9 +177,9 @@ TARGET_KINDS: dict[str, WarningKind] = {
         ("closed", "codes", "ended_by_us", "reasons"),
     ),
     "connections_never_due": WarningKind(
-        "the run is over before `connect_rate` lets the last connections open",
-        "{never_due} of {planned} planned connections were never due: at `connect_rate` the run is over"
-        " before.",
+        "the run ends before `connect_rate` lets the last connections open",
+        "{never_due} of {planned} planned connections were never due: at `connect_rate` the run ends before"
+        " they would open.",
         "Raise connect_rate, or the duration. Those connections count as not ready.",
         ("never_due", "planned"),
         "no; connections.ready.ratio counts them",
@@ -220,8 +220,8 @@ TARGET_KINDS: dict[str, WarningKind] = {
         ("not_undone", "reasons"),
     ),
     "address_failed": WarningKind(
-        "of the addresses of the target's name, one at least did not take a connection, or not in time, while"
-        " another did",
+        "of the addresses of the target's name, at least one refused a connection or was too slow, while"
+        " another took one",
         "{share} addresses of the target's name failed: {told}.",
         "See whether a server listens at each address: a client that tries only one would have had no"
         " connection. Which are tried first is said by target.addresses.",
@@ -280,22 +280,21 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
     ),
     "generator_unwatched": WarningKind(
         "connections were ready, and the generator's CPU was not read in any second of the measured part",
-        "The generator's CPU was not read in the measured part, so that nobody can say that the generator was"
-        " not saturated.",
+        "The generator's CPU was not read in the measured part, so whether it was saturated is unknown.",
         "Run again; if it stays so, this is a fault of loadtest.",
         (),
         "yes",
     ),
     "cpu_not_read": WarningKind(
         "this platform does not tell a process its CPU time",
-        "This platform does not tell the generator its CPU time: whether it was saturated is not known.",
+        "This platform does not tell the generator its CPU time, so whether it was saturated is unknown.",
         "Watch the generator's CPU from outside, or run it on Linux, macOS or Windows.",
         ("system",),
     ),
     "generator_starved": WarningKind(
         "a generator process was ready to run and had no core for more than 20 % of the measured part",
-        "A generator process waited for a core for {mean} of the time on average and {max} of a second at"
-        " most: other processes of this machine took it.",
+        "A generator process was runnable without a core for {mean} of the time ({max} in the worst second):"
+        " other processes of this machine took it.",
         "End what else runs on this machine, give the generator cores of its own, or use another machine; see"
         " send.lateness and receive.lag for what it cost.",
         ("mean", "max", "seconds"),
@@ -326,9 +325,9 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
     "pace_not_kept": WarningKind(
         "chunks of a file went out late: p99 of `chunk.lateness` (the largest where it has fewer samples) is"
         " more than a tenth of the time between two chunks",
-        "{share} sent {lateness_ms} or more after it was due (allowed: {allowed_ms}), by the"
-        " generator's own delay, or as the target did not read: it did not hear what it was to be sent, and"
-        " its times do not count.",
+        "{share} sent {lateness_ms} or more after it was due (allowed: {allowed_ms}), by the generator's own"
+        " delay, or because the target did not read. It did not hear the file at its pace, so no time of this"
+        " run counts.",
         "See send.lateness: where that is small, see why the target does not read. Else use more --processes,"
         " lower the load, or give the generator cores of its own.",
         ("lateness_ms", "allowed_ms", "n"),
@@ -389,13 +388,14 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
     ),
     "clock_step_injected": WarningKind(
         "LOADTEST_CLOCK_STEP was set, which coarsens every clock of loadtest for tests",
-        "Every clock was coarsened on purpose, to steps of {step}; shorter durations are told as below it.",
+        "Every clock was coarsened on purpose, to steps of {step}; shorter durations are shown as"
+        " '< {step}'.",
         "Unset LOADTEST_CLOCK_STEP.",
         ("step_ms",),
     ),
     "clock_coarse": WarningKind(
         "this system's clock goes in steps of 0.1 ms or more",
-        "The clock of this system goes in steps of {step}; shorter durations are told as below it.",
+        "The clock of this system goes in steps of {step}; shorter durations are shown as '< {step}'.",
         "Run the generator on Linux.",
         ("step_ms",),
     ),
@@ -437,16 +437,17 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
         "no; but thresholds that only these turns miss count as not measured",
     ),
     "coalesced_reads": WarningKind(
-        "more than 1 % of the events of the measured part shared one read with the event before, or so many"
+        "more than 1 % of the events of the measured part came in one read with a later frame, or so many"
         " turns had their first or last event in a shared read that p99, or a coarser percentile, is only an"
         " upper bound",
-        "{share} of the events were read together with the one before. So first-event times and gaps may be a"
-        " little too high, never too low{told}.",
+        "{share} of the events came in one read with a later frame, and have its time stamp. So first-event"
+        " times and gaps may be a little too high, never too low{told}.",
         "Completion is exact with one turn in flight on a connection.",
         ("share", "received", "bounds"),
     ),
     "age_by_two_clocks": WarningKind(
-        "events carried the time that the target sent them at, and its clock and ours may show the same time",
+        "events carried the time that the target sent them at, and the two clocks agree within their"
+        " uncertainty",
         "Ages of events are the difference of the target's clock and ours{where}: the true age may be"
         " {told}.",
         "Of two hosts, set both clocks by NTP or PTP. Times with more digits leave less open.",
@@ -501,9 +502,8 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
         ("nofile", "ports", "needed"),
     ),
     "answers_sound_wrong": WarningKind(
-        "the number of its answers alone completes a turn, and the first answers all had a type that sounds"
-        " like an error",
-        "The answers that completed the first turns all sound like errors, and count as good ones.",
+        "turns end by `count` alone, and the first answers all had an error-like type",
+        "The answers that completed the first turns all had an error-like type, and count as good ones.",
         "If they are errors, name that type in `fail` of [events]: then no verdict takes them for answers.",
         ("answers", "type"),
     ),

@@ -32,7 +32,7 @@ def first_manifest(
     turns_due: int | None = None,
     fingerprint: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """What ``run.json`` holds from the first second, with every key of the contract.
+    """What ``run.json`` holds from the first second; what is not known yet is None or empty.
 
     ``turns_due`` is what the schedule plans, None where it depends on the target (closed model).
     """

@@ -1,4 +1,7 @@
-"""The clock of a run. Time is an argument everywhere else; drive/ passes ``Clock.now``."""
+"""The clock of a run: ``drive`` makes one and reads it.
+
+The rest of this room, and ``plan``, ``speak`` and ``judge``, are handed instants and read no clock.
+"""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from loadtest.speak.turn import COMPLETE, NEVER, Outcome, Turn
 
 WARMUP, MEASURED, DRAIN = range(3)
 
-# Same layout as measure.interval.TURN, checked below.
+# The fields of measure.interval.TURN, in its order; the check below is of their size alone.
 _ROW = struct.Struct("<qiibbhIiiiiqqqqq")
 assert _ROW.size == TURN.itemsize  # noqa: S101 - two descriptions of one layout
 

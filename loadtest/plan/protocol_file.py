@@ -295,9 +295,7 @@ def _read_timed_beat(table: TomlTable) -> TimedBeat:
     )
     if table.has("on"):
         table.take("on")
-        table.report(
-            "on", "a heartbeat has `on`, and answers the target, or `every`, and is sent by our clock"
-        )
+        table.report("on", "give either `on` (reply to the target) or `every` (send on a timer), not both")
     if not table.has("send"):
         table.source.report(table.path, "a heartbeat needs `send` beside `every`")
     if table.has("within") and not table.has("answer"):

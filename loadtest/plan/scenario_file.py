@@ -51,7 +51,8 @@ def scenario_from_settings(settings: Mapping[str, object]) -> Scenario:
     """
     source = Source("settings", base=Path.cwd())
     if _holds(settings, HIDDEN):
-        raise ConfigError([Problem("settings", "secrets were left out of these; no run can be made of them")])
+        sentence = "these stored settings are redacted; a run needs the original file"
+        raise ConfigError([Problem("settings", sentence)])
     data = {key: value for key, value in settings.items() if key != "path"}
     return _read(TomlTable(data, source), str(settings.get("path", "")), "")
 

@@ -1,4 +1,7 @@
-"""When every connection opens and every turn falls due: pure data, computed before the run, never slept upon.
+"""When every connection opens and, in the open model, every turn falls due: never slept upon.
+
+The plan alone fixes these instants before the run; those of turns are computed as they are asked for. In the
+closed model turns have none: each waits for the one before.
 
 All instants are integer nanoseconds after the run's start, each computed directly from the plan, which avoids
 drift. Any part of the schedule can be computed without the rest: a worker needs only its users.

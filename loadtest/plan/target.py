@@ -188,7 +188,7 @@ def _check_userinfo(table: TomlTable, target: Target) -> None:
     if auth is not None and auth.send_as == "header" and auth.name.lower() == "authorization":
         named.append("auth")
     if named:
-        table.report("url", f"`url` has a user and a password, and `{named[-1]}` says who we are as well")
+        table.report("url", f"credentials are given twice: in `url` and in `{named[-1]}`")
 
 
 def _check_rows(table: TomlTable, target: Target) -> None:

@@ -1,7 +1,7 @@
 """Probes in threads, each with its own deadline; one that hangs costs only its own row.
 
-What is timed is not disturbed by what we do ourselves: probes run in turns, and only those of one turn run at
-a time. In the turn of response times one sample is taken at a time.
+What is timed is not to be disturbed by what we do ourselves: probes run in turns, and those of another turn
+wait, unless one has waited for ``PATIENCE_S``. In the turn of response times one sample is taken at a time.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ TURNS: Mapping[str, int] = {
     "prometheus": 2,
     "websocket": 3,
 }
-"""In which turn a kind of probe runs, response times in turn 1: those of one turn never run beside another.
+"""In which turn a kind of probe runs, response times in turn 1; ``PATIENCE_S`` says when turns may overlap.
 
 The host's CPU is measured first, our own load last, and no load run beside another.
 """

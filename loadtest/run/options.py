@@ -34,7 +34,7 @@ PRINTS_NOTHING = "one of several runs prints nothing of its own"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """Options of ``loadtest run``, as in the contract; None where one was not given.
+    """Options of ``loadtest run``. One that was not given is None, or has the default that stands here.
 
     A field ``connect_rate`` is the option ``--connect-rate``: ``run.subprocess_runs`` makes the command line
     of a run from these fields, so that a new one reaches the runs of a suite, a search and an ab as well.

@@ -197,7 +197,9 @@ class ViewsMissingError(LoadtestError):
 
 
 def write_views(run: ReadableRun) -> list[Path]:
-    """Write every view into the run's folder, each whole or not at all; the paths, report.html first.
+    """Write the views that a run's folder keeps, each whole or not at all; the paths, report.html first.
+
+    The others (csv, prometheus, pdf and the summary's picture) are made by ``render_any`` when asked for.
 
     Raises:
         ViewsMissingError: some could not be written, as on a full disk; the others are there.

@@ -1,8 +1,10 @@
 """The simulator's faults as data, and whether one is injected.
 
-A fault is written ``NAME`` or ``NAME=VALUE`` (``fault_options``). Every decision is a pure function of the
-seed, the fault's name and what it strikes (a connection's number, a turn's id, an event's number), so that
-``drop=0.05`` with a seed drops a known set whatever the interleaving.
+A fault is written ``NAME`` or ``NAME=VALUE`` (``fault_options``). Whether one that strikes a share strikes a
+thing is a pure function of the seed, the fault's name and the thing (a connection's number, a turn's id, an
+event's number), so that ``drop=0.05`` with a seed drops a known set whatever the interleaving. ``freeze``,
+``cold-start``, ``lose-before-ready``, ``rate-limit`` and ``max-per-identity`` strike by the clock or by the
+order of arrival instead.
 """
 
 from __future__ import annotations
@@ -63,7 +65,10 @@ class Faults:
 
     @property
     def alters_turns(self) -> bool:
-        """Whether any turn may be answered late, incompletely or out of order."""
+        """Whether the events of a turn may be changed, left out or timed one by one.
+
+        ``freeze`` is none of these: it makes turns late by stopping the whole process.
+        """
         shares = (self.reorder, self.blackhole, self.unpaired)
         others = (self.drop, self.duplicate, self.leak, self.malformed, self.delay, self.gap)
         more = (self.batch_ns, self.cut, self.huge_bytes, self.stall, self.stream_ns)

@@ -23,11 +23,11 @@ IN_NO_FRAME: Final = frozenset({NO_CODE, NO_CLOSE_FRAME, 1015})
 """Codes that may not stand in a frame; 1015 is a failed TLS handshake."""
 
 WITHOUT_ERROR: Final = frozenset({NORMAL, GOING_AWAY, NO_CODE})
-"""Codes by which a server ends a connection without an error."""
+"""Codes that name no error. Going away is here and below: no error, and the server's own doing."""
 
 CREDENTIAL_REFUSED: Final = frozenset({1008, 4001, 4002, 4003, 4401, 4403})
 """Codes by which servers refuse a credential after the upgrade (4000 and above by custom)."""
 
 SERVER_AT_FAULT: Final = frozenset({GOING_AWAY, 1011, 1012, 1013, 1014})
-"""Codes by which a server says that it is at fault itself, whatever error it sent before: going away,
-internal error, restart, try again later, bad gateway."""
+"""Codes by which a server says that it, not the client's credential, is why the connection ends, whatever
+error it sent before: going away, internal error, restart, try again later, bad gateway."""

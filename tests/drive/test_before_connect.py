@@ -320,7 +320,7 @@ def test_redirects_of_an_upgrade_are_followed_without_credentials(tmp_path: Path
 @pytest.mark.parametrize(
     ("where", "most", "reason"),
     [
-        ("/echo", 3, "HTTP 302 Found, to /echo, after 3 redirects, as many as are followed"),
+        ("/echo", 3, "HTTP 302 Found, to /echo, after 3 redirects, the limit (follow_redirects)"),
         ("/echo", 0, "HTTP 302 Found, to /echo"),
         ("gopher://a", 3, "redirected to what is no URL of HTTP"),
         ("http://nobody.invalid/", 3, "the name 'nobody.invalid' cannot be resolved"),

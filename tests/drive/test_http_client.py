@@ -278,7 +278,7 @@ def test_a_redirect_to_what_no_resolver_takes_is_no_url(where: str) -> None:
 
 
 def test_what_cannot_be_written_or_looked_up_is_a_sentence() -> None:
-    with pytest.raises(HttpRequestFailed, match="its URL is none of HTTP"):
+    with pytest.raises(HttpRequestFailed, match="the URL is not a valid HTTP URL"):
         sent(client_of(), "GET", "http://a..b/")
     with pytest.raises(HttpRequestFailed, match="half of a character"):
         sent(client_of(), "GET", "http://127.0.0.1:9/", headers={"X-A": "a\ud800b"})

@@ -139,7 +139,7 @@ def test_an_answer_that_does_not_come_in_time_is_overdue(client: HttpClient) -> 
 
 def test_what_cannot_be_sent_is_told_and_nothing_is_sent(client: HttpClient) -> None:
     for peer, values, told in (
-        (None, VALUES, "nothing was sent: what its URL becomes is none of HTTP"),
+        (None, VALUES, "nothing was sent: with its values filled in, the URL is not a valid HTTP URL"),
         (HttpPeer({}), {**VALUES, "turn.id": "\ud800"}, "half of a character"),
         (HttpPeer({}), {**VALUES, "user.id": "a\nb"}, "nothing was sent: the header X-User"),
     ):

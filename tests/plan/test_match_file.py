@@ -218,7 +218,7 @@ def test_heartbeats_by_our_clock(folder: Folder) -> None:
         (
             'send = "alive"',
             'send = "alive"\non = "x"',
-            "12: a heartbeat has `on`, and answers",
+            "12: give either `on` (reply",
         ),
         ('send = "alive"', 'send = "alive"\nanswr = "x"', "12: unknown key `answr`; did you mean `answer`?"),
         ('send = "alive"', 'send = "alive"\nanswer = "x"', '12: "x" is an event type, but no `type`'),

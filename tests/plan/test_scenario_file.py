@@ -175,7 +175,7 @@ def test_a_worker_needs_no_file(folder: Folder) -> None:
 
 def test_settings_with_something_hidden_make_no_run(folder: Folder) -> None:
     scenario = folder.load(HEAD + 'headers = { Authorization = "abc" }')
-    with pytest.raises(ConfigError, match="secrets were left out"):
+    with pytest.raises(ConfigError, match="these stored settings are redacted"):
         scenario_from_settings(scenario.settings)
     rows = folder.load(HEAD + "[traffic]\nevery = '1s'")
     with pytest.raises(ConfigError, match="`data` must be text, not a table"):

@@ -124,11 +124,11 @@ def test_urls_that_are_wrong(url: str, sentence: str) -> None:
         ),
         (
             "url = 'ws://user:pw@a'\nheaders = { Authorization = 'x' }",
-            "3: `url` has a user and a password, and `Authorization` says who we are as well",
+            "3: credentials are given twice: in `url` and in `Authorization`",
         ),
         (
             "url = 'ws://user:pw@a'\nauth = { kind = 'token', token_env = 'T' }",
-            "3: `url` has a user and a password, and `auth` says who we are as well",
+            "3: credentials are given twice: in `url` and in `auth`",
         ),
         ("url = 'ws://u%3Aser:pw@a'", "3: `url` has a user with a colon"),
         ("url = 'ws://user:p%0Aw@a'", "3: `url` has a user with a colon, or a control character"),

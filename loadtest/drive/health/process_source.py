@@ -77,7 +77,7 @@ class ProcessSource(HealthSource):
         except psutil.NoSuchProcess:
             return f"process {self._pid} is gone"
         except (psutil.Error, AttributeError, OSError):
-            return f"this user, or this system, does not tell it of process {self._pid}"
+            return f"cannot be read for process {self._pid} (permission or platform)"
         for child in self._children:
             try:
                 total += read(child)

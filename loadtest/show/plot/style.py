@@ -1,8 +1,9 @@
 """How every plot looks: one colour a meaning, type sizes, and text that is cut to fit.
 
 What is drawn (an outcome, a release, a metric, a phase, how a connection ended) has its colour, dash, marker
-and hatch in one of the tables here. No plot chooses a colour by the place of something in a list: two plots
-that are held side by side would paint the same thing in different colours.
+and hatch in one of the tables here. No plot chooses a colour by the place of something in a list of its own:
+two plots that are held side by side would paint the same thing in different colours. Releases have no names
+that are known beforehand: they are numbered once for all plots of a call (``release``).
 
 The colours themselves, and what they are on a page that is dark, stand in ``show.theme``. matplotlib is
 imported by the functions that need it: a page takes its colours from here and draws nothing.

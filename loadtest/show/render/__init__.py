@@ -1,1 +1,1 @@
-"""One file a format; ``FORMATS`` in ``loadtest.show.views`` names them."""
+"""How views are written, one file a format; ``FORMATS`` and ``PAPER`` of ``loadtest.show.views`` use them."""
