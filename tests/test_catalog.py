@@ -10,7 +10,7 @@ import loadtest
 from benchmarks.page import MEASURING, read_table
 from loadtest import catalog
 from loadtest.catalog import COUNTERS, METRIC_GROUPS, METRICS, Counter, in_report_order
-from loadtest.drive.fault_injection import ALSO_APART, CAUSED_BY_US
+from loadtest.drive.chaos_injection import ALSO_APART, CAUSED_BY_US
 from loadtest.judge.summary import summarise
 from loadtest.measure.interval import TURN
 from loadtest.plan.threshold import resolve

@@ -11,8 +11,8 @@ import click
 
 from loadtest.cli.compare import FILES, WRITTEN
 from loadtest.cli.compare_extra import need_compare
-from loadtest.cli.options import Settings, ShippedName, WholeNumber, option, results_option
 from loadtest.cli.output_files import links_from, write
+from loadtest.cli.shared_options import Settings, ShippedName, WholeNumber, option, results_option
 
 if TYPE_CHECKING:
     from loadtest.run.ab import AbResult

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from loadtest.cli.compare_extra import need_compare
-from loadtest.cli.options import Stored, option, results_option, view_options
 from loadtest.cli.output_files import links_from, put, write
+from loadtest.cli.shared_options import Stored, option, results_option, view_options
 from loadtest.errors import ConfigError, Exit, Problem
 
 if TYPE_CHECKING:
-    from loadtest.judge.sections import Manifest
+    from loadtest.judge.manifest_access import Manifest
     from loadtest.plan.scenario import Compare
     from loadtest.show.comparison import Compared
     from loadtest.show.manifest import ReadableRun

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from loadtest.cli.options import ShippedName, plan_options
+from loadtest.cli.shared_options import ShippedName, plan_options
 
 EXAMPLES = """\b
 Examples:

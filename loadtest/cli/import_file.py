@@ -9,7 +9,7 @@ import click
 
 from loadtest.cli.draft_secrets import left_out_hints, prepare_text, prepared_query, query_from_environment
 from loadtest.cli.drafting import INSTEAD, drafted, shown_url, write_drafted, write_files
-from loadtest.cli.options import for_new_files, option
+from loadtest.cli.shared_options import for_new_files, option
 from loadtest.cli.suggesting_group import SuggestingGroup
 from loadtest.errors import ConfigError, Problem
 

@@ -9,8 +9,8 @@ import click
 
 from loadtest.cli.draft_secrets import left_out_hints, query_from_environment
 from loadtest.cli.drafting import drafted
-from loadtest.cli.options import for_new_files, option
 from loadtest.cli.output_files import refuse_to_overwrite, write_new
+from loadtest.cli.shared_options import for_new_files, option
 from loadtest.errors import ConfigError, Problem
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from loadtest.cli.options import ShippedName, option
+from loadtest.cli.shared_options import ShippedName, option
 from loadtest.cli.shipped import show_shipped
 from loadtest.cli.suggesting_group import SuggestingGroup
 
@@ -77,7 +77,7 @@ def _secrets(protocol: Protocol, frames: Sequence[CapturedFrame], path: Path) ->
     import os
 
     from loadtest.errors import ConfigError, Problem
-    from loadtest.plan.names import env_names
+    from loadtest.plan.placeholder_names import env_names
     from loadtest.plan.protocol_file import templates
     from loadtest.speak.captured_secrets import captured_secrets
 

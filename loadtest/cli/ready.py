@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from loadtest.cli.options import Formats, Output, Settings, ShippedName, option, results_option, target_option
 from loadtest.cli.output_files import put
+from loadtest.cli.shared_options import (
+    Formats,
+    Output,
+    Settings,
+    ShippedName,
+    option,
+    results_option,
+    target_option,
+)
 from loadtest.cli.shipped import show_shipped
 from loadtest.errors import ConfigError, Exit, Problem
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from loadtest.cli.options import WholeNumber, option
 from loadtest.cli.output_files import refuse_to_overwrite
+from loadtest.cli.shared_options import WholeNumber, option
 from loadtest.errors import ConfigError, Exit, Problem
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from loadtest.cli.options import Settings, Stored, Time, option, results_option, view_options
 from loadtest.cli.output_files import put
+from loadtest.cli.shared_options import Settings, Stored, Time, option, results_option, view_options
 from loadtest.errors import ConfigError, Exit, Problem
 from loadtest.units import NS_PER_S
 
@@ -135,8 +135,8 @@ def _whole_second(instant_ns: int | None, option_name: str, otherwise: int) -> i
 def _show(shown: ReadableRun) -> None:
     """Print the terminal's view, in colour where stdout is one."""
     from loadtest.keep.folder import REPORT
+    from loadtest.show.build_report import build_report
     from loadtest.show.render.terminal import show
-    from loadtest.show.report_model import build_report
     from loadtest.show.run import document
 
     show([document(build_report(shown.manifest))], sys.stdout, where=str(shown.path / REPORT))

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from loadtest.cli.options import ShippedName, WholeNumber, option, plan_options, results_option
 from loadtest.cli.other_tools import AnsweringCommand
+from loadtest.cli.shared_options import ShippedName, WholeNumber, option, plan_options, results_option
 
 USUAL = ""
 """The value of an option that was given without one: the usual address, which `run` knows."""

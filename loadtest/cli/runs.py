@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from loadtest.cli.options import Stored, Time, WholeNumber, option, results_option
+from loadtest.cli.shared_options import Stored, Time, WholeNumber, option, results_option
 from loadtest.cli.suggesting_group import SuggestingGroup
 
 if TYPE_CHECKING:
     from loadtest.keep.find import StoredRun, ThresholdOutcome
     from loadtest.keep.prune import Pruned, Spared
     from loadtest.keep.read import Run
-    from loadtest.show.report import ThresholdRow
+    from loadtest.show.report_model import ThresholdRow
 
 EXAMPLES = """\b
 Examples:
@@ -179,7 +179,7 @@ def _why(run: StoredRun) -> str:
 
 def _measured(judged: ThresholdOutcome) -> str:
     """Return what a threshold measured; one may be missed by a bound alone, without a value."""
-    from loadtest.show.report_model import measured_text
+    from loadtest.show.build_report import measured_text
 
     if judged.measured is None:
         return "without a value"
@@ -213,7 +213,7 @@ def show(run: str, results: str) -> None:
 
 def _told(run: Run, repeats: int) -> Iterator[tuple[str, str]]:
     """Yield topic and text of what is known of a run at a glance; it may be the newest of several."""
-    from loadtest.show.report_model import build_report
+    from loadtest.show.build_report import build_report
     from loadtest.show.sanitize import printable
 
     report, verdict = build_report(run.manifest), run.manifest.get("verdict") or {}
@@ -358,7 +358,7 @@ def merge_stored(runs: tuple[str, ...], label: str | None, results: str) -> None
     """
     from loadtest.cli.skipped_runs import skipped
     from loadtest.judge.judge_run import judge_run
-    from loadtest.judge.sections import has_stages
+    from loadtest.judge.manifest_access import has_stages
     from loadtest.keep.find import find_run
     from loadtest.keep.manifest import write_manifest
     from loadtest.keep.merging import merge_runs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from loadtest.cli.options import ShippedName, option
+from loadtest.cli.shared_options import ShippedName, option
 from loadtest.cli.shipped import show_shipped
 
 EXAMPLES = """\b

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from loadtest.cli.options import ShippedName, Time, option, results_option
+from loadtest.cli.shared_options import ShippedName, Time, option, results_option
 from loadtest.errors import ConfigError, Exit, Problem
 
 if TYPE_CHECKING:

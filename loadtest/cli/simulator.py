@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from loadtest.cli.options import option
+from loadtest.cli.shared_options import option
 
 EXAMPLES = """\b
 Examples:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from loadtest.cli.options import ShippedName, Time, WholeNumber, option, plan_options, results_option
+from loadtest.cli.shared_options import ShippedName, Time, WholeNumber, option, plan_options, results_option
 from loadtest.errors import ConfigError, Problem
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from loadtest.errors import ConfigError, Problem
 from loadtest.plan.toml_lines import parse_toml
 
 if TYPE_CHECKING:
-    from loadtest.judge.sections import Manifest
+    from loadtest.judge.manifest_access import Manifest
 
 
 def thresholds_asked(manifest: Manifest, sets: Sequence[str], file: Path | None) -> dict[str, Any] | None:
@@ -19,7 +19,7 @@ def thresholds_asked(manifest: Manifest, sets: Sequence[str], file: Path | None)
     Raises:
         ConfigError: a name or a value is not one of a threshold, or the file cannot be read.
     """
-    from loadtest.judge.sections import settings
+    from loadtest.judge.manifest_access import settings
     from loadtest.plan.key_types import read_thresholds
     from loadtest.plan.overrides import Overrides, assignments
     from loadtest.plan.toml_reader import Source, TomlTable

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from loadtest.cli.compare_extra import need_compare
-from loadtest.cli.options import ShippedName, WholeNumber, option, results_option, view_options
 from loadtest.cli.output_files import links_from, put
+from loadtest.cli.shared_options import ShippedName, WholeNumber, option, results_option, view_options
 from loadtest.errors import ConfigError, Problem
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from loadtest.cli.options import ShippedName, Time, option
 from loadtest.cli.output_files import refuse_to_overwrite, write_new
+from loadtest.cli.shared_options import ShippedName, Time, option
 
 EXAMPLES = """\b
 Examples:

@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from loadtest.cli.options import Settings, ShippedName, WholeNumber, option, results_option, target_option
+from loadtest.cli.shared_options import (
+    Settings,
+    ShippedName,
+    WholeNumber,
+    option,
+    results_option,
+    target_option,
+)
 from loadtest.errors import ConfigError, Exit, Problem
 from loadtest.streams import reader_left
 

@@ -25,7 +25,7 @@ from loadtest.measure.recorder import Recorder
 from loadtest.plan.chaos import slow_users
 from loadtest.plan.conversation import ConversationPlan
 from loadtest.plan.mix import Mix
-from loadtest.plan.names import NOW, data_values, now_values, user_values
+from loadtest.plan.placeholder_names import NOW, data_values, now_values, user_values
 from loadtest.plan.scenario import Chaos, Scenario
 from loadtest.plan.schedule import Schedule
 from loadtest.plan.secrets import message_texts

@@ -18,7 +18,7 @@ from loadtest.drive.token_signer import Signer, signer_of
 from loadtest.drive.token_source import TokenSource
 from loadtest.errors import ConfigError, Problem
 from loadtest.plan.identifiers import holds_controls
-from loadtest.plan.names import SECRETS, env_names
+from loadtest.plan.placeholder_names import SECRETS, env_names
 from loadtest.plan.scenario import Auth, Target
 from loadtest.plan.secrets import given_secrets, read_token
 from loadtest.plan.target import userinfo

@@ -12,10 +12,10 @@ import gevent
 from gevent.event import Event
 
 from loadtest.drive.before_connect import BeforeConnect
+from loadtest.drive.chaos_injection import ChaosInjection
 from loadtest.drive.connection import Connection
 from loadtest.drive.context import Context, ShardAssignment
 from loadtest.drive.conversation_traffic import ConversationTraffic
-from loadtest.drive.fault_injection import FaultInjection
 from loadtest.drive.generator_health import GeneratorHealth
 from loadtest.drive.observations import REASONS
 from loadtest.drive.poller import make_poller
@@ -61,7 +61,7 @@ class Shard:
         self.reported = Event()
         self.virtual_users: list[VirtualUser] = []
         self.alone = True
-        self.fault_injection: FaultInjection | None = None
+        self.chaos_injection: ChaosInjection | None = None
         self.tasks = Tasks(
             self._count_task,
             context.observations.add_reason,
@@ -116,7 +116,7 @@ class Shard:
         if assignment.worker == 0 and assignment.endpoint.resolve_ns is not None:
             recorder.metrics.resolve.append(assignment.endpoint.resolve_ns)
         if context.chaos != Chaos():
-            self.fault_injection = FaultInjection(context, self._connections)
+            self.chaos_injection = ChaosInjection(context, self._connections)
         for instant_ns in (start_ns, recorder.measured_ns, context.end_ns):
             timers.add(instant_ns, recorder.enter)
         timers.add(context.end_ns, self._schedule_over)
@@ -159,9 +159,9 @@ class Shard:
 
     def new_connection(self, user: int, values: dict[str, Any]) -> Connection:
         """A connection of a user, not opened yet."""
-        if self.fault_injection is None:
+        if self.chaos_injection is None:
             return Connection(self.context, user, values)
-        return self.fault_injection.new_connection(user, values)
+        return self.chaos_injection.new_connection(user, values)
 
     def new_traffic(self, connection: Connection, visit: Visit) -> UserTraffic:
         """What a user sends in one visit."""
@@ -342,8 +342,8 @@ class Shard:
         interval = context.recorder.take(second, gauges)
         self._take_copies(interval)
         context.learned_secrets.clean(interval.frames)
-        if self.fault_injection is not None:
-            self.fault_injection.slow_recorder.add_to(interval)
+        if self.chaos_injection is not None:
+            self.chaos_injection.slow_recorder.add_to(interval)
         self._on_interval(interval)
 
     def _take_copies(self, interval: Interval) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from loadtest.judge.live_thresholds import summed_so_far
-from loadtest.judge.sections import Manifest
+from loadtest.judge.manifest_access import Manifest
 from loadtest.judge.threshold_measurement import lookup
 from loadtest.judge.thresholds import decide
 from loadtest.measure.totals import Totals

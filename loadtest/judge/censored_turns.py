@@ -11,8 +11,7 @@ from typing import Any
 
 from loadtest.catalog import FAILURES, PERCENTILES
 from loadtest.judge.distribution import at_ranks
-from loadtest.judge.ranks import nearest_rank, needed, part_of
-from loadtest.judge.sections import (
+from loadtest.judge.manifest_access import (
     NS_PER_MS,
     Manifest,
     count_or_zero,
@@ -22,6 +21,7 @@ from loadtest.judge.sections import (
     settings,
     speaking_kinds,
 )
+from loadtest.judge.ranks import nearest_rank, needed, part_of
 from loadtest.measure.histogram import Histogram
 from loadtest.plan.threshold import of_kind, split_kind
 

@@ -6,9 +6,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from loadtest.judge.manifest_access import (
+    Manifest,
+    number,
+    population_settings,
+    populations,
+    section,
+    settings,
+)
 from loadtest.judge.run_standing import standing
 from loadtest.judge.samples import Side, is_simulated
-from loadtest.judge.sections import Manifest, number, population_settings, populations, section, settings
 
 DifferenceKind = Literal["never", "load", "surroundings", "target", "plan"]
 """What a difference does: nothing may be compared; only if forced; it may explain what was found; the thing

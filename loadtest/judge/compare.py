@@ -16,12 +16,20 @@ from loadtest.judge.comparability import Differing, differences
 from loadtest.judge.compare_warnings import PlainWarning, comparison_warnings
 from loadtest.judge.effect_size import BETTER, WORSE, Moved, wanted
 from loadtest.judge.failure_share import is_share
+from loadtest.judge.manifest_access import (
+    Manifest,
+    kinds,
+    number,
+    populations,
+    section,
+    sends_turns,
+    settings,
+)
 from loadtest.judge.multiplicity import ComparisonOptions, MetricComparison, compare_family
-from loadtest.judge.populations import alone
+from loadtest.judge.populations import population_manifest
 from loadtest.judge.power import LEVEL
 from loadtest.judge.run_standing import StandingKind
 from loadtest.judge.samples import Side, newly_missed
-from loadtest.judge.sections import Manifest, kinds, number, populations, section, sends_turns, settings
 from loadtest.judge.thresholds import thresholds_of
 from loadtest.plan.key_types import MAX_PRIMARY
 from loadtest.plan.scenario import Compare
@@ -71,7 +79,7 @@ EXPLORED_BY_KIND = (
 
 def explored(manifest: Manifest) -> tuple[str, ...]:
     """The exploratory metrics of a scenario: of all, some of each kind of turn and of each population."""
-    sending = [name for name in populations(manifest) if sends_turns(alone(manifest, name))]
+    sending = [name for name in populations(manifest) if sends_turns(population_manifest(manifest, name))]
     by_kind = (
         f"{of_kind(name, kind)}.{which}"
         for kind in (*kinds(manifest), *sending)

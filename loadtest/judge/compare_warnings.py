@@ -7,10 +7,10 @@ from typing import Any
 
 from loadtest.catalog import PERCENTILES
 from loadtest.judge.comparability import Differing
+from loadtest.judge.manifest_access import Manifest, section
 from loadtest.judge.multiplicity import MetricComparison
 from loadtest.judge.run_standing import standing
 from loadtest.judge.samples import Side
-from loadtest.judge.sections import Manifest, section
 from loadtest.plan.key_types import MAX_PRIMARY
 from loadtest.units import format_ratio
 

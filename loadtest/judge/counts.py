@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from loadtest import catalog
+from loadtest.judge.manifest_access import Manifest, count_or_zero, kinds, populations, section, was_observed
 from loadtest.judge.measurement_window import Span, peak_within
-from loadtest.judge.sections import Manifest, count_or_zero, kinds, populations, section, was_observed
 from loadtest.measure.interval import OUTCOMES, PHASES
 from loadtest.measure.tagging import POPULATION_PREFIX
 from loadtest.measure.totals import Totals

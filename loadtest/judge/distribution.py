@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from loadtest.catalog import PERCENTILES
+from loadtest.judge.manifest_access import NS_PER_MS
 from loadtest.judge.ranks import confidence_ranks, nearest_rank, needed, part_of
-from loadtest.judge.sections import NS_PER_MS
 from loadtest.measure.histogram import Histogram, Spectrum
 from loadtest.units import format_count, format_duration
 

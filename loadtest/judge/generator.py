@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from loadtest import catalog
+from loadtest.judge.manifest_access import NS_PER_MS, Manifest, count_or_zero, number, section
 from loadtest.judge.measurement_window import Span, seconds_within
-from loadtest.judge.sections import NS_PER_MS, Manifest, count_or_zero, number, section
 from loadtest.judge.target_clock import target_clock
 from loadtest.measure.totals import Totals
 
@@ -47,7 +47,7 @@ COALESCED = 0.01
 """Above this share of events that shared a read, first-event times and gaps are only upper bounds."""
 
 
-def watch(manifest: Manifest, totals: Totals, span: Span, metrics: Manifest) -> dict[str, Any]:
+def summarise_generator(manifest: Manifest, totals: Totals, span: Span, metrics: Manifest) -> dict[str, Any]:
     """The section ``generator``, over the measured part, with what the run itself put there.
 
     ``cpu`` are parts of one core, of the busiest process each second, ``run_delay`` parts of the time, of

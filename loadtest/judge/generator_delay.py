@@ -12,8 +12,8 @@ from typing import Any
 
 from loadtest.catalog import FAILURES
 from loadtest.judge.generator import longest_lateness_ms, own_lateness_ms, saturated
-from loadtest.judge.populations import alone
-from loadtest.judge.sections import Manifest, count_or_zero, model, number, populations, section
+from loadtest.judge.manifest_access import Manifest, count_or_zero, model, number, populations, section
+from loadtest.judge.populations import population_manifest
 from loadtest.judge.threshold_measurement import UPPER_BOUND, Measurement, measured_for
 from loadtest.judge.thresholds import Decision, decide, late_for, response_metric
 from loadtest.judge.warnings import RunWarning
@@ -106,7 +106,7 @@ def _reasons(threshold: Threshold, manifest: Manifest) -> Iterator[str]:
     """Why a miss of a response or service time is not our own delay's doing; nothing of another metric."""
     plain, population = split_population(threshold.name, populations(manifest))
     if population is not None:
-        yield from _reasons(replace(threshold, name=plain), alone(manifest, population))
+        yield from _reasons(replace(threshold, name=plain), population_manifest(manifest, population))
         return
     if response_metric(threshold) is None:
         if ".service." in plain:

@@ -16,9 +16,7 @@ from loadtest.judge.generator import (
     saturated,
     stood_still_ms,
 )
-from loadtest.judge.offered_load import not_read, shortfall
-from loadtest.judge.ranks import needed, part_of
-from loadtest.judge.sections import (
+from loadtest.judge.manifest_access import (
     NS_PER_MS,
     Manifest,
     count_or_zero,
@@ -30,6 +28,8 @@ from loadtest.judge.sections import (
     tick_ns,
     was_observed,
 )
+from loadtest.judge.offered_load import not_read, shortfall
+from loadtest.judge.ranks import needed, part_of
 from loadtest.judge.threshold_measurement import COARSE_NS, lookup
 from loadtest.judge.thresholds import LATE_PART, late_for, tightest_ms
 from loadtest.judge.warnings import KINDS, RunWarning, shown, warning

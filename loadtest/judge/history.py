@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from loadtest.judge.comparability import Differing, differences
+from loadtest.judge.manifest_access import Manifest, count_or_zero, number, section
 from loadtest.judge.run_standing import Standing, left_out_because, standing
 from loadtest.judge.samples import Side, is_simulated
-from loadtest.judge.sections import Manifest, count_or_zero, number, section
 
 BARRED = frozenset({"never", "load"})
 """Differences that end a history: what came before them is no history of what came after."""

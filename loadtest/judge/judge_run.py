@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from loadtest.judge import generator_warnings, matching_doubts, target_clock, target_warnings, turn_warnings
+from loadtest.judge.manifest_access import Manifest, populations, section, was_observed
 from loadtest.judge.measurement_window import (
     Turns,
     slow_reader_users,
     stage_parts,
     without_users,
 )
-from loadtest.judge.populations import alone
-from loadtest.judge.sections import Manifest, populations, section, was_observed
+from loadtest.judge.populations import population_manifest
 from loadtest.judge.summary import summarise
 from loadtest.judge.thresholds import judged_thresholds
 from loadtest.judge.totals_between import totals_between
@@ -109,7 +109,7 @@ def _stages(
         if each.stage is None:
             continue
         _, population = split_population(each.name, populations(manifest))
-        own = manifest if population is None else alone(manifest, population)
+        own = manifest if population is None else population_manifest(manifest, population)
         within = stage_parts(own)[each.stage]
         if within not in summed:
             part, totals, rows = _cut(manifest, seconds or (), turns, within)

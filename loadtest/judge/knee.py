@@ -7,8 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from loadtest.judge.load_search import Finding, Probe
-from loadtest.judge.sections import Manifest, count_or_zero, model, number, planned, section, sends, settings
+from loadtest.judge.load_search import Finding, SearchProbe
+from loadtest.judge.manifest_access import (
+    Manifest,
+    count_or_zero,
+    model,
+    number,
+    planned,
+    section,
+    sends,
+    settings,
+)
 from loadtest.judge.thresholds import response_metric, thresholds_of
 
 FALLS_BEHIND = 0.97
@@ -16,7 +25,7 @@ FALLS_BEHIND = 0.97
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class ProbeResult:
     """One probe with what its run measured.
 
     ``asked`` and ``achieved`` are turns a second that fell due and that were complete; of a scenario that
@@ -24,7 +33,7 @@ class Tried:
     ``p95_ms`` is of the search's metric.
     """
 
-    probe: Probe
+    probe: SearchProbe
     run: str
     why: str
     asked: float | None = None
@@ -62,7 +71,7 @@ class Knee:
         return {"load": self.load, "achieved": self.achieved, "reason": self.reason or None}
 
 
-def tried(probe: Probe, manifest: Manifest, why: str, metric: str) -> Tried:
+def probe_result(probe: SearchProbe, manifest: Manifest, why: str, metric: str) -> ProbeResult:
     """What a run says of its load; nothing where none was kept."""
     seconds = planned(manifest, "duration_s")
     counts = section(manifest, "counts", "measured")
@@ -77,7 +86,7 @@ def tried(probe: Probe, manifest: Manifest, why: str, metric: str) -> Tried:
         asked = None if model(manifest) == "closed" else count_or_zero(turns.get("due")) / seconds
         achieved = count_or_zero(turns.get("complete")) / seconds
     measured = section(manifest, "metrics", metric)
-    return Tried(
+    return ProbeResult(
         probe,
         str(manifest.get("id") or ""),
         why,
@@ -95,7 +104,7 @@ def metric_of(manifest: Manifest) -> str:
     return next((metric for metric in found if metric), "turn.completion")
 
 
-def knee(tries: Sequence[Tried]) -> Knee:
+def knee(tries: Sequence[ProbeResult]) -> Knee:
     """Where the line of what is asked meets what the target achieved at the first load it fell behind at."""
     pairs = [
         (each, each.asked, each.achieved)
@@ -114,7 +123,7 @@ def knee(tries: Sequence[Tried]) -> Knee:
     return Knee(achieved / follows * load / asked, achieved)
 
 
-def _why_none(tries: Sequence[Tried]) -> str:
+def _why_none(tries: Sequence[ProbeResult]) -> str:
     if any(each.asked is None and each.achieved is not None for each in tries):
         return "in the closed model the target sets the pace, so nothing is asked of it by the second"
     return "no load held"
@@ -139,7 +148,7 @@ class Search:
     metric: str
     limits: tuple[str, ...]
     added: tuple[str, ...]
-    tries: tuple[Tried, ...]
+    tries: tuple[ProbeResult, ...]
     finding: Finding
     knee: Knee
 

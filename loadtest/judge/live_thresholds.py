@@ -8,11 +8,11 @@ from typing import Any
 
 from loadtest.judge.censored_turns import times_of_due
 from loadtest.judge.counts import count_all
-from loadtest.judge.generator import watch
+from loadtest.judge.generator import summarise_generator
+from loadtest.judge.manifest_access import Manifest, count_or_zero, populations, section
 from loadtest.judge.measurement_window import last_matched, measured_span
-from loadtest.judge.populations import alone, totals_of
+from loadtest.judge.populations import population_manifest, totals_of
 from loadtest.judge.rates import rates
-from loadtest.judge.sections import Manifest, count_or_zero, populations, section
 from loadtest.judge.summary import describe_all
 from loadtest.judge.target_health import target_health
 from loadtest.judge.threshold_measurement import Measurement, measured_for
@@ -46,7 +46,7 @@ def thresholds_so_far(manifest: Manifest, totals: Totals) -> tuple[ThresholdSoFa
     """
     names = populations(manifest)
     every = {"": (manifest, totals)} | {
-        name: (alone(manifest, name), totals_of(totals, name)) for name in names
+        name: (population_manifest(manifest, name), totals_of(totals, name)) for name in names
     }
     counts = {
         name: _ended(count_all(each, of, measured_span(each, of))) for name, (each, of) in every.items()
@@ -136,7 +136,7 @@ def summed_so_far(
     span = measured_span(manifest, totals)
     if apart := _by_population(names, populations(manifest)):
         own = {
-            name: summed_so_far(alone(manifest, name), totals_of(totals, name), of)
+            name: summed_so_far(population_manifest(manifest, name), totals_of(totals, name), of)
             for name, of in apart.items()
         }
         manifest = {**manifest, "populations": {**section(manifest, "populations"), **own}}
@@ -144,7 +144,7 @@ def summed_so_far(
     metrics = describe_all(manifest, totals, named)
     counted = count_all(manifest, totals, span) if counts is None else counts
     known: dict[str, Any] = {**manifest, "metrics": metrics, "counts": counted}
-    known["generator"] = watch(manifest, totals, span, metrics)
+    known["generator"] = summarise_generator(manifest, totals, span, metrics)
     if any(map(split_target, names)):
         known["health"] = target_health(manifest, totals, span)
     if any(name.startswith("rates.") for name in names):

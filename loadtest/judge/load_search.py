@@ -44,7 +44,7 @@ class SearchRange:
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
+class SearchProbe:
     """What one run at one load said."""
 
     load: float
@@ -73,7 +73,7 @@ class Finding:
     load_at_end: float | None = None
 
 
-def next_load(probes: Sequence[Probe], bounds: SearchRange) -> float | None:
+def next_load(probes: Sequence[SearchProbe], bounds: SearchRange) -> float | None:
     """The load to try next; None where the search is over."""
     if not probes:
         return bounds.start
@@ -100,7 +100,7 @@ def _another(low: float | None, high: float | None, bounds: SearchRange) -> floa
     return None
 
 
-def bracket(probes: Sequence[Probe]) -> tuple[float | None, float | None]:
+def bracket(probes: Sequence[SearchProbe]) -> tuple[float | None, float | None]:
     """The highest load that holds below all that miss, and the lowest that misses."""
     holds = {load: _holds(probes, load) for load in _valid(probes)}
     high = min((load for load, held in holds.items() if not held), default=None)
@@ -108,7 +108,7 @@ def bracket(probes: Sequence[Probe]) -> tuple[float | None, float | None]:
     return low, high
 
 
-def find(probes: Sequence[Probe], *, cut: bool = False) -> Finding:
+def find(probes: Sequence[SearchProbe], *, cut: bool = False) -> Finding:
     """What the probes say, once there is no next load; ``cut``: there is one, but somebody interrupted."""
     low, high = bracket(probes)
     outcome, code = _outcome([] if cut else probes, low, high)
@@ -116,7 +116,9 @@ def find(probes: Sequence[Probe], *, cut: bool = False) -> Finding:
     return Finding(outcome, code, low, high, _interval(probes), at_end)
 
 
-def _outcome(probes: Sequence[Probe], low: float | None, high: float | None) -> tuple[SearchOutcome, Exit]:
+def _outcome(
+    probes: Sequence[SearchProbe], low: float | None, high: float | None
+) -> tuple[SearchOutcome, Exit]:
     if not probes or probes[-1].exit_code is Exit.INTERRUPTED:
         return "interrupted", Exit.INTERRUPTED
     last = probes[-1]
@@ -129,33 +131,33 @@ def _outcome(probes: Sequence[Probe], low: float | None, high: float | None) -> 
     return ("below", Exit.FAIL) if low is None else ("found", Exit.PASS)
 
 
-def _stopped(probes: Sequence[Probe]) -> bool:
+def _stopped(probes: Sequence[SearchProbe]) -> bool:
     last = probes[-1]
     spoilt = [probe for probe in probes if probe.load == last.load and probe.answer == "invalid"]
     return last.answer == "ended" or (last.answer == "invalid" and len(spoilt) >= TRIES)
 
 
-def _valid(probes: Sequence[Probe]) -> list[float]:
+def _valid(probes: Sequence[SearchProbe]) -> list[float]:
     return sorted({probe.load for probe in probes if probe.answer in {"held", "missed"}})
 
 
-def _answers(probes: Sequence[Probe], load: float) -> list[bool]:
+def _answers(probes: Sequence[SearchProbe], load: float) -> list[bool]:
     """Of the valid probes of a load, whether it held."""
     valid = [probe for probe in probes if probe.load == load and probe.answer in {"held", "missed"}]
     return [probe.answer == "held" for probe in valid]
 
 
-def _n(probes: Sequence[Probe], load: float) -> int:
+def _n(probes: Sequence[SearchProbe], load: float) -> int:
     return len(_answers(probes, load))
 
 
-def _holds(probes: Sequence[Probe], load: float) -> bool:
+def _holds(probes: Sequence[SearchProbe], load: float) -> bool:
     """What most of its probes say; at a draw it does not hold."""
     answers = _answers(probes, load)
     return sum(answers) * 2 > len(answers)
 
 
-def _interval(probes: Sequence[Probe]) -> tuple[float | None, float | None]:
+def _interval(probes: Sequence[SearchProbe]) -> tuple[float | None, float | None]:
     sure_low = sure_high = None
     for load in _valid(probes):
         if not all(_answers(probes, load)):

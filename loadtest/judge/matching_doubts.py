@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from loadtest.judge.counts import in_doubt
-from loadtest.judge.sections import Manifest, count_or_zero, events_of_kinds, section
+from loadtest.judge.manifest_access import Manifest, count_or_zero, events_of_kinds, section
 from loadtest.judge.threshold_measurement import Measurement
 from loadtest.judge.thresholds import Decision, decide
 from loadtest.judge.warnings import RunWarning, warning

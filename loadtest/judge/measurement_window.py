@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from loadtest.judge.sections import (
+from loadtest.judge.manifest_access import (
     Manifest,
     count_or_zero,
     number,

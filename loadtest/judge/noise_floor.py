@@ -13,10 +13,10 @@ from loadtest.judge.compare import explored, primary_of, rules_of
 from loadtest.judge.compare_warnings import PlainWarning, plain_warning
 from loadtest.judge.effect_size import EffectMeasure, wanted
 from loadtest.judge.failure_share import points_measure
+from loadtest.judge.manifest_access import Manifest, number, section
 from loadtest.judge.permutation import Array
 from loadtest.judge.power import LEVEL, MAX_REPEATS, MIN_RUNS, beyond, quantile, repeats, visible
 from loadtest.judge.samples import Side
-from loadtest.judge.sections import Manifest, number, section
 from loadtest.judge.thresholds import thresholds_of
 from loadtest.plan.scenario import Compare
 from loadtest.plan.threshold import Threshold

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from loadtest.judge.counts import not_opened
-from loadtest.judge.measurement_window import Span
-from loadtest.judge.populations import alone
-from loadtest.judge.sections import (
+from loadtest.judge.manifest_access import (
     Manifest,
     count_or_zero,
     model,
@@ -21,6 +19,8 @@ from loadtest.judge.sections import (
     settings,
     whole_run,
 )
+from loadtest.judge.measurement_window import Span
+from loadtest.judge.populations import population_manifest
 from loadtest.units import NS_PER_S, parse_duration
 
 TOLERATED = 0.01
@@ -105,7 +105,7 @@ def _turns_asked(manifest: Manifest) -> int:
 def _connections_asked(manifest: Manifest) -> int:
     """Connections that the plan opens within the run; 0 where stages or a cut leave that open."""
     if not section(manifest, "part") and (own := populations(manifest)):
-        every = [_connections_asked(alone(manifest, name)) for name in own]
+        every = [_connections_asked(population_manifest(manifest, name)) for name in own]
         return sum(every) if all(every) else 0
     asked, rate = planned(manifest, "connections"), planned(manifest, "connect_rate")
     if asked is None or not whole_run(manifest) or settings(manifest, "load").get("stages"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from loadtest.judge.sections import Manifest, population_settings, populations, section, settings
+from loadtest.judge.manifest_access import Manifest, population_settings, populations, section, settings
 from loadtest.measure.tagging import counter_of, with_population, without_population
 from loadtest.measure.totals import Totals
 from loadtest.plan.threshold import split_population
@@ -13,7 +13,7 @@ from loadtest.plan.threshold import split_population
 T = TypeVar("T")
 
 
-def alone(manifest: Manifest, population: str) -> dict[str, Any]:
+def population_manifest(manifest: Manifest, population: str) -> dict[str, Any]:
     """The manifest of a population: its sections stand in the place of those of the whole run."""
     scenario = section(manifest, "scenario")
     own = {"settings": {**population_settings(manifest, population), **_rules(manifest, population)}}
@@ -41,9 +41,9 @@ def _rules(manifest: Manifest, population: str) -> dict[str, dict[str, Any]]:
     return found
 
 
-def each_alone(manifest: Manifest) -> dict[str, Manifest]:
+def population_manifests(manifest: Manifest) -> dict[str, Manifest]:
     """The manifest of every population, by name; of the run itself, under no name, where it has none."""
-    return {name: alone(manifest, name) for name in populations(manifest)} or {"": manifest}
+    return {name: population_manifest(manifest, name) for name in populations(manifest)} or {"": manifest}
 
 
 def totals_of(totals: Totals, population: str) -> Totals:

@@ -16,9 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from loadtest.judge.generator import saturated
-from loadtest.judge.measurement_window import FIRST_ATTEMPT, LAST_READY, Span
-from loadtest.judge.offered_load import kept_up, shortfall, thinks
-from loadtest.judge.sections import (
+from loadtest.judge.manifest_access import (
     NS_PER_MS,
     Manifest,
     count_or_zero,
@@ -32,6 +30,8 @@ from loadtest.judge.sections import (
     tick_ns,
     turns_never_end,
 )
+from loadtest.judge.measurement_window import FIRST_ATTEMPT, LAST_READY, Span
+from loadtest.judge.offered_load import kept_up, shortfall, thinks
 from loadtest.measure.totals import Totals
 from loadtest.units import NS_PER_S, format_count, format_duration
 

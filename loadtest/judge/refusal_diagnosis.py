@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from loadtest.judge.sections import Manifest, count_or_zero, section, settings
+from loadtest.judge.manifest_access import Manifest, count_or_zero, section, settings
 from loadtest.units import format_count
 
 REASONS_TOLD = 3

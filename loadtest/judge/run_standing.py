@@ -11,8 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from loadtest.judge.populations import alone
-from loadtest.judge.sections import (
+from loadtest.judge.manifest_access import (
     Manifest,
     breaks_turns,
     count_or_zero,
@@ -22,6 +21,7 @@ from loadtest.judge.sections import (
     target_outcomes,
     turns_never_end,
 )
+from loadtest.judge.populations import population_manifest
 from loadtest.judge.threshold_measurement import Measurement, lookup, of_all_due
 from loadtest.plan.threshold import COMPLETE_RATIO, READY_RATIO, split_population
 
@@ -94,7 +94,7 @@ def value_in(name: str, manifest: Manifest) -> Measurement:
     found = standing(manifest)
     plain, population = split_population(name, populations(manifest))
     if population is not None:
-        return value_in(plain, alone(manifest, population))
+        return value_in(plain, population_manifest(manifest, population))
     if found.kind == "unanswered":
         measured = lookup(name, manifest)
         return measured if measured.value is not None else _missing(measured, "no turn was complete")

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from loadtest.judge.manifest_access import Manifest, count_or_zero, section
 from loadtest.judge.run_standing import StandingKind, left_out_because, standing, value_in
-from loadtest.judge.sections import Manifest, count_or_zero, section
 from loadtest.judge.threshold_measurement import Measurement
 
 STILL_RUNNING = "the run is running"

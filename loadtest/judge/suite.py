@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from loadtest.errors import Exit, worst_of
-from loadtest.judge.sections import Manifest, section
+from loadtest.judge.manifest_access import Manifest, section
 
 SCHEMA = "loadtest.suite/1"
 

@@ -15,13 +15,8 @@ from loadtest import catalog
 from loadtest.judge.censored_turns import times_of_due
 from loadtest.judge.counts import count_all
 from loadtest.judge.distribution import describe
-from loadtest.judge.generator import COALESCED, coalesced_share, watch
-from loadtest.judge.measurement_window import Turns, last_matched, measured_span, measured_turns
-from loadtest.judge.offered_load import achieved
-from loadtest.judge.populations import alone, totals_of, under_their_names
-from loadtest.judge.ranks import nearest_rank, needed, part_of
-from loadtest.judge.rates import rates
-from loadtest.judge.sections import (
+from loadtest.judge.generator import COALESCED, coalesced_share, summarise_generator
+from loadtest.judge.manifest_access import (
     NS_PER_MS,
     Manifest,
     conversations,
@@ -37,6 +32,11 @@ from loadtest.judge.sections import (
     sends,
     tick_ns,
 )
+from loadtest.judge.measurement_window import Turns, last_matched, measured_span, measured_turns
+from loadtest.judge.offered_load import achieved
+from loadtest.judge.populations import population_manifest, totals_of, under_their_names
+from loadtest.judge.ranks import nearest_rank, needed, part_of
+from loadtest.judge.rates import rates
 from loadtest.judge.target_clock import AGE, ages_known, no_age
 from loadtest.judge.target_health import target_health
 from loadtest.judge.thresholds import rule_names
@@ -91,7 +91,7 @@ def _of_population(manifest: Manifest, totals: Totals, turns: Turns | None, name
         count_or_zero(section(manifest, "populations", name).get(key)) for key in ("first_user", "users")
     )
     rows = None if turns is None else turns[(turns["user"] >= first) & (turns["user"] < first + n)]
-    known = alone(manifest, name)
+    known = population_manifest(manifest, name)
     found = _summarised(known, totals_of(totals, name), rows)
     for counts in (found["counts"], found["counts"]["measured"]):
         # Which connections were ready at one instant is kept of all together only.
@@ -105,7 +105,7 @@ def _summarised(manifest: Manifest, totals: Totals, turns: Turns | None) -> dict
     span = measured_span(manifest, totals, turns)
     metrics = describe_all(manifest, totals)
     known: dict[str, Any] = {**manifest, "counts": count_all(manifest, totals, span), "metrics": metrics}
-    known["generator"] = watch(manifest, totals, span, metrics)
+    known["generator"] = summarise_generator(manifest, totals, span, metrics)
     if (coalesced_share(known) or 0) > COALESCED:
         for name, metric in metrics.items():
             if split_kind(name)[0] in BOUNDED:

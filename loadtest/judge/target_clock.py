@@ -10,7 +10,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from loadtest.judge.sections import NS_PER_MS, Manifest, count_or_zero, number, observed, section, settings
+from loadtest.judge.manifest_access import (
+    NS_PER_MS,
+    Manifest,
+    count_or_zero,
+    number,
+    observed,
+    section,
+    settings,
+)
 from loadtest.judge.warnings import RunWarning, warning
 from loadtest.measure.totals import Totals
 from loadtest.plan.addresses import is_loopback

@@ -7,9 +7,9 @@ from collections.abc import Collection
 from typing import Any
 
 from loadtest.catalog import PERCENTILES
+from loadtest.judge.manifest_access import Manifest, section
 from loadtest.judge.measurement_window import Span, seconds_within
 from loadtest.judge.ranks import nearest_rank, needed, part_of
-from loadtest.judge.sections import Manifest, section
 from loadtest.judge.thresholds import rule_names
 from loadtest.measure.totals import Totals
 from loadtest.plan.threshold import TARGET_UNITS, percentile, split_target

@@ -8,9 +8,9 @@ from typing import Any
 
 from loadtest import catalog
 from loadtest.judge.counts import MISNUMBERED
+from loadtest.judge.manifest_access import Manifest, count_or_zero, planned, section
 from loadtest.judge.measurement_window import Turns
 from loadtest.judge.refusal_diagnosis import likely
-from loadtest.judge.sections import Manifest, count_or_zero, planned, section
 from loadtest.judge.streaming import batching
 from loadtest.judge.turn_warnings import never_matched
 from loadtest.judge.warnings import RunWarning, warning

@@ -11,8 +11,7 @@ from loadtest.judge.censored_turns import SLOW, missing_unknown, unbounded
 from loadtest.judge.counts import SEQUENCED, cut_short, misnumbered
 from loadtest.judge.distribution import too_few
 from loadtest.judge.generator import coalesced_share
-from loadtest.judge.populations import alone
-from loadtest.judge.sections import (
+from loadtest.judge.manifest_access import (
     NS_PER_MS,
     Manifest,
     count_or_zero,
@@ -24,6 +23,7 @@ from loadtest.judge.sections import (
     target_outcomes,
     tick_ns,
 )
+from loadtest.judge.populations import population_manifest
 from loadtest.judge.target_clock import age_bound
 from loadtest.plan.threshold import (
     COMPLETE_RATIO,
@@ -88,7 +88,11 @@ def lookup(name: str, manifest: Manifest) -> Measurement:
     A count of things that there was no occasion for (lost events where none was expected) was not measured.
     """
     plain, population = split_population(name, populations(manifest))
-    return _looked_up(name, manifest) if population is None else lookup(plain, alone(manifest, population))
+    return (
+        _looked_up(name, manifest)
+        if population is None
+        else lookup(plain, population_manifest(manifest, population))
+    )
 
 
 def _looked_up(name: str, manifest: Manifest) -> Measurement:
@@ -117,7 +121,7 @@ def measured_for(threshold: Threshold, manifest: Manifest) -> Measurement:
     """
     plain, population = split_population(threshold.name, populations(manifest))
     if population is not None:
-        return measured_for(replace(threshold, name=plain), alone(manifest, population))
+        return measured_for(replace(threshold, name=plain), population_manifest(manifest, population))
     if threshold.default and threshold.name == COMPLETE_RATIO and settings(manifest, "chaos"):
         return _complete_of_kept(manifest)
     if threshold.default and threshold.name in DELIVERY_RATIOS and threshold.name.startswith("events."):
@@ -172,7 +176,7 @@ def of_all_due(name: str, manifest: Manifest) -> Measurement:
     """As ``lookup``; a time of a turn is that of all turns due, those never answered among them."""
     plain, population = split_population(name, populations(manifest))
     if population is not None:
-        return of_all_due(plain, alone(manifest, population))
+        return of_all_due(plain, population_manifest(manifest, population))
     measured = lookup(name, manifest)
     split = split_metric(name)
     if split is None or split[1] in {"n", "min"}:

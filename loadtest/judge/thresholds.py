@@ -8,8 +8,7 @@ from typing import Any, Literal
 
 from loadtest import catalog
 from loadtest.judge.generator import own_lateness_ms
-from loadtest.judge.populations import alone
-from loadtest.judge.sections import (
+from loadtest.judge.manifest_access import (
     Manifest,
     count_or_zero,
     ending_kinds,
@@ -20,6 +19,7 @@ from loadtest.judge.sections import (
     settings,
     turns_end,
 )
+from loadtest.judge.populations import population_manifest
 from loadtest.judge.threshold_measurement import Bound, Measurement
 from loadtest.plan.threshold import (
     DELIVERY_RATIOS,
@@ -53,7 +53,7 @@ def judged_thresholds(manifest: Manifest) -> tuple[Threshold, ...]:
     idle = by_tasks and not count_or_zero(section(manifest, "counts", "measured", "turns").get("due"))
     off = [name for name, said in settings(manifest, "thresholds").items() if said == TURNED_OFF]
     if names := populations(manifest):
-        every = {name: alone(manifest, name) for name in names}
+        every = {name: population_manifest(manifest, name) for name in names}
         ends = {name: sends_turns(each) and turns_end(each) for name, each in every.items()}
         kinds = {name: _kinds_judged(each) for name, each in every.items()}
         defaults = population_defaults(
@@ -82,7 +82,7 @@ def _is_judged(threshold: Threshold, manifest: Manifest) -> bool:
     A kind of turn is judged where one fell due: a rare kind may not have been drawn.
     """
     plain, population = split_population(threshold.name, populations(manifest))
-    known = manifest if population is None else alone(manifest, population)
+    known = manifest if population is None else population_manifest(manifest, population)
     if kind := kind_in(plain):
         due = section(known, "counts", "measured", "turns").get(of_kind("due", kind))
         return count_or_zero(due) > 0

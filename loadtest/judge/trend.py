@@ -15,8 +15,8 @@ from loadtest.judge.compare import explored, primary_of, rules_of
 from loadtest.judge.compare_warnings import PlainWarning
 from loadtest.judge.effect_size import BETTER, WORSE, Moved, Word, wanted
 from loadtest.judge.history import RECENT, RunHistory, Unusable, missed_thresholds
+from loadtest.judge.manifest_access import section
 from loadtest.judge.power import MIN_HISTORY
-from loadtest.judge.sections import section
 from loadtest.judge.segments import MetricTrend, TrendContext, metric_trends
 from loadtest.judge.thresholds import thresholds_of
 from loadtest.judge.trend_warnings import trend_warnings

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from loadtest.judge.manifest_access import Manifest, count_or_zero, kinds, section
 from loadtest.judge.measurement_window import Turns
-from loadtest.judge.populations import each_alone
-from loadtest.judge.sections import Manifest, count_or_zero, kinds, section
+from loadtest.judge.populations import population_manifests
 from loadtest.measure.tagging import counter_of, with_population
 from loadtest.plan.threshold import of_kind
 
@@ -63,7 +63,7 @@ ALL_TURNS = TurnGroup()
 def turn_groups(manifest: Manifest, *, by_kind: bool) -> tuple[TurnGroup, ...]:
     """All turns, and those of each population; ``by_kind``: of each kind of turn as well."""
     found, of_all = [ALL_TURNS], dict[str, list[Members]]()
-    for population, own in each_alone(manifest).items():
+    for population, own in population_manifests(manifest).items():
         everyone = _users(manifest, population)
         if population:
             found.append(TurnGroup(population, "", (everyone,)))
@@ -79,7 +79,7 @@ def kinds_known(manifest: Manifest, turns: Turns) -> bool:
     """Whether the turn table says of each turn which kind it is of; earlier versions kept none."""
     return not any(
         (turns["kind"][_users(manifest, population).among(turns)] == 0).any()
-        for population, own in each_alone(manifest).items()
+        for population, own in population_manifests(manifest).items()
         if kinds(own)
     )
 

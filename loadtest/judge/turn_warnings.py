@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from loadtest.judge.measurement_window import Turns
-from loadtest.judge.sections import (
+from loadtest.judge.manifest_access import (
     Manifest,
     count_or_zero,
     events_of_kinds,
     section,
     settings,
 )
+from loadtest.judge.measurement_window import Turns
 from loadtest.judge.warnings import RunWarning, warning
 from loadtest.measure.interval import OUTCOMES
 from loadtest.plan.match import match_words

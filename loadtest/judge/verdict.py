@@ -18,9 +18,7 @@ from loadtest.errors import Exit
 from loadtest.judge import matching_doubts
 from loadtest.judge.counts import not_opened
 from loadtest.judge.generator_delay import counts_anyway, own_delay
-from loadtest.judge.populations import alone, each_alone
-from loadtest.judge.refusal_diagnosis import likely, still_opening
-from loadtest.judge.sections import (
+from loadtest.judge.manifest_access import (
     Manifest,
     breaks_turns,
     count_or_zero,
@@ -35,6 +33,8 @@ from loadtest.judge.sections import (
     turns_end,
     turns_never_end,
 )
+from loadtest.judge.populations import population_manifest, population_manifests
+from loadtest.judge.refusal_diagnosis import likely, still_opening
 from loadtest.judge.threshold_measurement import Measurement, measured_for
 from loadtest.judge.thresholds import Decision, decide, late_for
 from loadtest.judge.turn_warnings import CAUSES
@@ -130,7 +130,7 @@ def _row(threshold: Threshold, manifest: Manifest | None) -> dict[str, Any]:
 def _judged(threshold: Threshold, manifest: Manifest) -> tuple[Measurement, str]:
     plain, population = split_population(threshold.name, populations(manifest))
     if population is not None:
-        return _judged(replace(threshold, name=plain), alone(manifest, population))
+        return _judged(replace(threshold, name=plain), population_manifest(manifest, population))
     measured = measured_for(threshold, manifest)
     outcome = decide(threshold, measured)
     doubt = own_delay(threshold, manifest, measured, outcome) or matching_doubts.doubt(
@@ -301,7 +301,7 @@ def _missed(case: Case) -> RunVerdict | None:
     # A threshold that is missed tells it itself.
     told = [foreign] if foreign and not any(each.startswith("events.foreign") for each in missed) else []
     told += _poured(case)
-    for name, manifest in each_alone(case.manifest).items():
+    for name, manifest in population_manifests(case.manifest).items():
         of = case._replace(manifest=manifest)
         found = [*_none_complete(of), *_kinds_without_any(of, name), *_silent_turns(of), *_not_held(of, name)]
         told += [f"{name}: {sentence}" if name else sentence for sentence in found]

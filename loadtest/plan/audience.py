@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from loadtest.plan.names import user_values
+from loadtest.plan.placeholder_names import user_values
 from loadtest.plan.scenario import Scenario
 from loadtest.plan.schedule import schedules
 from loadtest.plan.template import Template

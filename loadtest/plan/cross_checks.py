@@ -9,7 +9,16 @@ from loadtest.plan.conversation import MAX_TURNS, Conversation, fewest_turns, ki
 from loadtest.plan.health import OF_SIMULATOR
 from loadtest.plan.kept_values import kept_names
 from loadtest.plan.mix import MAX_KINDS
-from loadtest.plan.names import ANYWHERE, IN_MESSAGES, SECRETS, TURN, USER, asks_for, columns, unknown_names
+from loadtest.plan.placeholder_names import (
+    ANYWHERE,
+    IN_MESSAGES,
+    SECRETS,
+    TURN,
+    USER,
+    asks_for,
+    columns,
+    unknown_names,
+)
 from loadtest.plan.population_file import part_table
 from loadtest.plan.prepare import MAX_STEPS, PREPARED, prepared_names, wrong_order
 from loadtest.plan.protocol import Protocol

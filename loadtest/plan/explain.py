@@ -13,12 +13,12 @@ from loadtest.plan.chunks import Chunks
 from loadtest.plan.conversation import ConversationStep, Think
 from loadtest.plan.explained_settings import NOT_SHOWN, explained_settings
 from loadtest.plan.generated import generated, is_generated
-from loadtest.plan.kept_values import beat_keeps, step_keeps
+from loadtest.plan.kept_values import auto_reply_keeps, step_keeps
 from loadtest.plan.key_types import KeyTable
 from loadtest.plan.match import Match, kept_by, match_words
-from loadtest.plan.names import NOW, data_values, now_values, user_values
+from loadtest.plan.placeholder_names import NOW, data_values, now_values, user_values
 from loadtest.plan.protocol import (
-    Beat,
+    AutoReply,
     CountAt,
     Events,
     MessageStep,
@@ -193,7 +193,7 @@ def _ready(scenario: Scenario) -> Iterator[str]:
     for step in steps:
         yield _told_step(step)
     for beat in scenario.protocol.connect.answered:
-        yield f"at any time: {_told_beat(beat)}"
+        yield f"at any time: {_told_auto_reply(beat)}"
     for timed in scenario.protocol.connect.timed:
         yield f"from ready on: {_told_timed(timed)}"
     if (leave := scenario.protocol.connect.leave) is not None:
@@ -210,9 +210,9 @@ def _told_step(step: ReadyStep) -> str:
     return f"send {visible(shown_template(step.send or ''))}"
 
 
-def _told_beat(beat: Beat) -> str:
-    sent = visible(shown_template(beat.send))
-    return f"answer {match_words(beat.on)} with {sent}{_told_keep(beat_keeps(beat))}"
+def _told_auto_reply(reply: AutoReply) -> str:
+    sent = visible(shown_template(reply.send))
+    return f"answer {match_words(reply.on)} with {sent}{_told_keep(auto_reply_keeps(reply))}"
 
 
 def _told_timed(beat: TimedBeat) -> str:
@@ -446,7 +446,7 @@ def _answer(scenario: Scenario) -> Iterator[str]:
         at = events.sent_at
         yield f"an event is as old as its `{at.path}` ({at.unit}) says when it arrives: by two clocks"
     for beat in events.answer:
-        yield f"requests of the target: {_told_beat(beat)}"
+        yield f"requests of the target: {_told_auto_reply(beat)}"
     if scenario.turns_end:
         yield f"it has timed out after {format_duration(scenario.traffic.timeout_ns)}"
 

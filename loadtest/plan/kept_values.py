@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from loadtest.plan.match import kept_by
-from loadtest.plan.protocol import Beat, Protocol, ReadyStep
+from loadtest.plan.protocol import AutoReply, Protocol, ReadyStep
 from loadtest.plan.template import KEPT, LAST
 
 
@@ -14,16 +14,16 @@ def step_keeps(step: ReadyStep) -> dict[str, str]:
     return {**kept_by(step.wait), **step.keep}
 
 
-def beat_keeps(beat: Beat) -> dict[str, str]:
+def auto_reply_keeps(reply: AutoReply) -> dict[str, str]:
     """What is kept of a heartbeat, or of a request of the target's own: path by name."""
-    return {**kept_by(beat.on), **beat.keep}
+    return {**kept_by(reply.on), **reply.keep}
 
 
 def kept_names(protocol: Protocol, steps: int | None = None) -> list[str]:
     """The names of everything the first ready steps keep; without a number, of everything that is kept."""
     connect, events = protocol.connect, protocol.events
     of_steps = [name for step in connect.ready[:steps] for name in step_keeps(step)]
-    at_any_time = [name for beat in (*connect.answered, *events.answer) for name in beat_keeps(beat)]
+    at_any_time = [name for beat in (*connect.answered, *events.answer) for name in auto_reply_keeps(beat)]
     at_any_time += [name for timed in connect.timed for name in kept_by(timed.answer)]
     at_any_time += [name for match in protocol.awaited for name in kept_by(match)]
     if steps is not None:

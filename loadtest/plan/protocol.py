@@ -31,7 +31,7 @@ class ReadyStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Beat:
+class AutoReply:
     """What is answered outside of turns: when ``on`` arrives, ``send`` is the answer.
 
     In ``send``, ``{event.PATH}`` stands for what stands there in what arrived. ``keep`` names values to take
@@ -78,15 +78,15 @@ class Connect:
     path: str = "/"
     subprotocols: tuple[str, ...] = ()
     ready: tuple[ReadyStep, ...] = ()
-    heartbeat: tuple[Beat | TimedBeat, ...] = ()
+    heartbeat: tuple[AutoReply | TimedBeat, ...] = ()
     auth_errors: tuple[Match, ...] = ()
     """Events that mean the credential was refused."""
     leave: Leave | None = None
 
     @property
-    def answered(self) -> tuple[Beat, ...]:
+    def answered(self) -> tuple[AutoReply, ...]:
         """The heartbeats of the target, which we answer."""
-        return tuple(beat for beat in self.heartbeat if isinstance(beat, Beat))
+        return tuple(beat for beat in self.heartbeat if isinstance(beat, AutoReply))
 
     @property
     def timed(self) -> tuple[TimedBeat, ...]:
@@ -227,7 +227,7 @@ class Events:
     order: tuple[Match, ...] = ()
     ignore: tuple[Match, ...] = ()
     refuse: tuple[Match, ...] = ()
-    answer: tuple[Beat, ...] = ()
+    answer: tuple[AutoReply, ...] = ()
     keep: tuple[Match, ...] = ()
     adopt: tuple[Adopt, ...] = ()
     count: int | CountAt | None = None

@@ -17,7 +17,8 @@ from loadtest.plan.kept_values import kept_names, step_keeps
 from loadtest.plan.match import Match, conditions, kept_by, match_words
 from loadtest.plan.match_file import check_keep, check_path, read_match, read_matches, read_pairs
 from loadtest.plan.messages_file import read_messages
-from loadtest.plan.names import (
+from loadtest.plan.period import parse_period
+from loadtest.plan.placeholder_names import (
     ANYWHERE,
     HEARTBEAT_NUMBER,
     IN_MESSAGES,
@@ -27,13 +28,12 @@ from loadtest.plan.names import (
     columns,
     unknown_names,
 )
-from loadtest.plan.period import parse_period
 from loadtest.plan.prepare import METHODS, PREPARED, HttpRequest, finish_request, read_json
 from loadtest.plan.protocol import (
     FIELDS,
     KIND_RULES,
     Adopt,
-    Beat,
+    AutoReply,
     Connect,
     CountAt,
     Events,
@@ -157,7 +157,7 @@ def templates(protocol: Protocol) -> Iterator[tuple[tuple[str | int, ...], str, 
     for key, beats in (("heartbeat", protocol.connect.heartbeat), ("answer", protocol.events.answer)):
         for index, beat in enumerate(beats):
             of_event = [name for name in Template.parse(beat.send).names if name.startswith(EVENT)]
-            known = [*IN_MESSAGES, *kept, *(of_event if isinstance(beat, Beat) else [HEARTBEAT_NUMBER])]
+            known = [*IN_MESSAGES, *kept, *(of_event if isinstance(beat, AutoReply) else [HEARTBEAT_NUMBER])]
             yield (AT_TOP[key], key, index, "send"), beat.send, known
     if protocol.connect.leave is not None:
         yield ("connect", "leave", "send"), protocol.connect.leave.send, [*IN_MESSAGES, *kept]
@@ -280,8 +280,8 @@ def _read_leave(table: TomlTable) -> Leave:
     return leave
 
 
-def _read_heartbeat(table: TomlTable) -> Beat | TimedBeat:
-    return _read_timed_beat(table) if table.has("every") else _read_beat(table)
+def _read_heartbeat(table: TomlTable) -> AutoReply | TimedBeat:
+    return _read_timed_beat(table) if table.has("every") else _read_auto_reply(table)
 
 
 def _read_timed_beat(table: TomlTable) -> TimedBeat:
@@ -322,7 +322,7 @@ def _check_dictated(table: TomlTable, connect: Connect) -> None:
             table.source.report(_written_at(table, ("connect", "heartbeat", index, "every")), sentence)
 
 
-def _read_beat(table: TomlTable, what: str = "a heartbeat") -> Beat:
+def _read_auto_reply(table: TomlTable, what: str = "a heartbeat") -> AutoReply:
     match = read_match(table, "on")
     send = table.text("send", None)
     keep = table.pairs("keep")
@@ -330,7 +330,7 @@ def _read_beat(table: TomlTable, what: str = "a heartbeat") -> Beat:
     if not table.has("on") or not table.has("send"):
         table.source.report(table.path, f"{what} needs both `on` and `send`")
     table.close()
-    return Beat(on=match or {}, send=send or "", keep=keep)
+    return AutoReply(on=match or {}, send=send or "", keep=keep)
 
 
 def _read_turn(table: TomlTable) -> TurnShape:
@@ -441,7 +441,9 @@ def _read_events(table: TomlTable, answers: list[TomlTable]) -> Events:
         match=table.choice("match", {"id": "id", "order": "order"}, "order" if by_order else "id"),
         ordered=table.flag("ordered"),
         pairs=read_pairs(table, "pairs"),
-        answer=tuple(_read_beat(each, "an answer") for each in (*answers, *_one_or_more(table, "answer"))),
+        answer=tuple(
+            _read_auto_reply(each, "an answer") for each in (*answers, *_one_or_more(table, "answer"))
+        ),
         count=_read_count(table),
         adopt=tuple(_read_adopt(each) for each in _one_or_more(table, "adopt")),
         sequence_start=table.integer("sequence_start", 0),
@@ -649,7 +651,7 @@ def _matches_outside(protocol: Protocol) -> Iterator[tuple[tuple[str | int, ...]
     for index, match in enumerate(connect.auth_errors):
         yield ("connect", "auth_errors", index), match
     for index, heartbeat in enumerate(connect.heartbeat):
-        if isinstance(heartbeat, Beat):
+        if isinstance(heartbeat, AutoReply):
             yield ("connect", "heartbeat", index, "on"), heartbeat.on
         elif heartbeat.answer is not None:
             yield ("connect", "heartbeat", index, "answer"), heartbeat.answer

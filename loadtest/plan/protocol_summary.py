@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from loadtest.plan.framing import framing_settings
-from loadtest.plan.kept_values import beat_keeps, step_keeps
+from loadtest.plan.kept_values import auto_reply_keeps, step_keeps
 from loadtest.plan.match import Match, kept_by, match_words
-from loadtest.plan.names import env_names
-from loadtest.plan.protocol import KIND_RULES, Beat, Connect, CountAt, Events, Protocol, TimedBeat, TurnShape
+from loadtest.plan.placeholder_names import env_names
+from loadtest.plan.protocol import (
+    KIND_RULES,
+    AutoReply,
+    Connect,
+    CountAt,
+    Events,
+    Protocol,
+    TimedBeat,
+    TurnShape,
+)
 from loadtest.plan.protocol_file import asked_columns, templates
 from loadtest.plan.visible import visible
 from loadtest.plan.written_secrets import shown_subprotocols, shown_template
@@ -91,8 +100,8 @@ def _own_beat(beat: TimedBeat) -> str:
     return f"{told}; dead without {match_words(beat.answer)} within {within}{_keeping(kept_by(beat.answer))}"
 
 
-def _answered(beat: Beat) -> str:
-    return f"{match_words(beat.on)} is answered by {_short(beat.send)}{_keeping(beat_keeps(beat))}"
+def _answered(reply: AutoReply) -> str:
+    return f"{match_words(reply.on)} is answered by {_short(reply.send)}{_keeping(auto_reply_keeps(reply))}"
 
 
 def _turn(protocol: Protocol) -> Iterator[Row]:

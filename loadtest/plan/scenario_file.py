@@ -15,8 +15,8 @@ from loadtest.plan.default_prompts import QUESTIONS
 from loadtest.plan.descriptor_set import public_descriptors
 from loadtest.plan.folder import SCENARIO, check_kind
 from loadtest.plan.identifiers import is_name
-from loadtest.plan.names import asks_for
 from loadtest.plan.overrides import Overrides, applied, assignments
+from loadtest.plan.placeholder_names import asks_for
 from loadtest.plan.scenario import DataRows, Scenario, Traffic
 from loadtest.plan.schema import SCENARIO_TABLE
 from loadtest.plan.settings import HIDDEN, public_protocol, public_requests, public_url, without_secret

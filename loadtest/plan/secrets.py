@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from loadtest.errors import Problem
-from loadtest.plan.names import SECRETS, env_names
+from loadtest.plan.placeholder_names import SECRETS, env_names
 from loadtest.plan.prepare import prepare_texts
 from loadtest.plan.protocol_file import templates
 from loadtest.plan.scenario import Scenario, Target

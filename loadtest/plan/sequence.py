@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from loadtest.plan.match import Match, match_words
 from loadtest.plan.prepare import PrepareStep
-from loadtest.plan.protocol import Beat, CountAt, Events, Protocol, ReadyStep, TurnShape
+from loadtest.plan.protocol import AutoReply, CountAt, Events, Protocol, ReadyStep, TurnShape
 from loadtest.plan.settings import public_url
 from loadtest.plan.visible import visible
 from loadtest.plan.written_secrets import shown_template
@@ -109,9 +109,9 @@ def _ends(events: Events) -> Iterator[str]:
             yield _line(IN, _or(matches), words)
 
 
-def _at_any_time(beat: Beat) -> Iterator[str]:
-    yield _line(IN, match_words(beat.on), "at any time")
-    yield _line(OUT, shown_template(beat.send), "the answer to it")
+def _at_any_time(reply: AutoReply) -> Iterator[str]:
+    yield _line(IN, match_words(reply.on), "at any time")
+    yield _line(OUT, shown_template(reply.send), "the answer to it")
 
 
 def _line(way: str, text: str, meaning: str = "") -> str:

@@ -14,7 +14,7 @@ from loadtest.plan.match import Match
 from loadtest.plan.prepare import METHODS, HttpRequest
 from loadtest.plan.protocol import (
     KIND_RULES,
-    Beat,
+    AutoReply,
     CountAt,
     Events,
     Leave,
@@ -138,7 +138,7 @@ def _events(events: Events) -> Plain:
     return _without_nothing({**_fields(events), **own})
 
 
-def _beat(beat: Beat | TimedBeat) -> Plain:
+def _beat(beat: AutoReply | TimedBeat) -> Plain:
     if isinstance(beat, TimedBeat):
         answer = None if beat.answer is None else _plain_match(beat.answer)
         within = None if answer is None else exact_duration(beat.within_ns)

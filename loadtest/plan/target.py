@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from loadtest.plan.addresses import SIMULATOR
 from loadtest.plan.host_name import host_problem, is_http_url
 from loadtest.plan.identifiers import holds_controls, is_column, is_header_value, is_token
-from loadtest.plan.names import ANYWHERE, SECRETS, USER, unknown_names
+from loadtest.plan.placeholder_names import ANYWHERE, SECRETS, USER, unknown_names
 from loadtest.plan.plain_json import is_plain
 from loadtest.plan.prepare import ALONE, PREPARED
 from loadtest.plan.scenario import Auth, Target

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadtest.plan.names import asks_for
+from loadtest.plan.placeholder_names import asks_for
 from loadtest.plan.protocol import Protocol
 from loadtest.plan.template import Template
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.errors import ConfigError
-from loadtest.judge.sections import section
+from loadtest.judge.manifest_access import section
 from loadtest.keep.atomic import write_whole
 from loadtest.keep.folder import make_folder
 from loadtest.keep.json import json_text, parsed

@@ -14,11 +14,12 @@ from pathlib import Path
 from loadtest.errors import Problem
 from loadtest.plan.folder import POLICY, check_kind
 from loadtest.plan.identifiers import is_name
-from loadtest.plan.names import env_names
 from loadtest.plan.overrides import Overrides, applied, assignments
+from loadtest.plan.placeholder_names import env_names
 from loadtest.plan.shipped import find
 from loadtest.plan.toml_reader import Source, TomlTable, nearest, quoted, read_document
 from loadtest.readiness.alerts_file import read_alerts, read_maintenance, read_remedies, read_rollback
+from loadtest.readiness.default_timeout import default_timeout_s
 from loadtest.readiness.objectives import IMPACTS, parse_objective
 from loadtest.readiness.policy import (
     DEFAULT_LEVELS,
@@ -44,7 +45,6 @@ from loadtest.readiness.rules_file import (
     read_rules,
 )
 from loadtest.readiness.secrets import without_secrets
-from loadtest.readiness.usual_timeout import usual_timeout_s
 
 PRIORITIES: Mapping[str, Priority] = {
     "critical": "critical",
@@ -193,7 +193,8 @@ def _component(name: str, table: TomlTable, every_s: float, fresh_s: float) -> C
         levels=levels,
         through=table.texts("through"),
         score=_score(table, kind),
-        timeout_s=table.duration("timeout", round(usual_timeout_s(probe, levels) * 1e9), positive=True) / 1e9,
+        timeout_s=table.duration("timeout", round(default_timeout_s(probe, levels) * 1e9), positive=True)
+        / 1e9,
         fresh_s=table.duration("fresh", round(fresh_s * 1e9), positive=True) / 1e9,
         every_s=table.duration("every", round(every_s * 1e9), positive=True) / 1e9,
         remedy=table.text("remedy", ""),

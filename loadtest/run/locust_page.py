@@ -18,7 +18,7 @@ from loadtest.keep.folder import REPORT
 from loadtest.measure.interval import Interval
 from loadtest.plan.settings import public_url
 from loadtest.run.live_answers import LiveAnswers, headers_of
-from loadtest.show.report_model import measured_text
+from loadtest.show.build_report import measured_text
 from loadtest.show.sanitize import printable
 from loadtest.units import format_count, format_duration
 

@@ -15,12 +15,12 @@ from loadtest.keep.read import Run
 from loadtest.measure.histogram import Histogram
 from loadtest.run.options import RunOptions
 from loadtest.run.run_recorder import exit_code_of
+from loadtest.show.build_report import build_report
 from loadtest.show.ci_annotations import ci_annotations
 from loadtest.show.progress import working
 from loadtest.show.render.json import as_json
 from loadtest.show.render.terminal import show, show_last, show_short, takes_unicode
 from loadtest.show.repeats import repeats
-from loadtest.show.report_model import build_report
 from loadtest.show.run import document
 from loadtest.show.runs_index import INDEX, write_index
 from loadtest.show.short_run import short_document

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from loadtest.errors import ConfigError, Problem
-from loadtest.judge.knee import Search, Tried, knee, metric_of, tried
-from loadtest.judge.load_search import Probe, SearchRange, find, next_load
+from loadtest.judge.knee import ProbeResult, Search, knee, metric_of, probe_result
+from loadtest.judge.load_search import SearchProbe, SearchRange, find, next_load
 from loadtest.judge.suite import why_of
 from loadtest.keep.folder import checked_name
 from loadtest.keep.manifest import timestamp, turns_per_s
@@ -60,7 +60,7 @@ def run_search(options: SearchOptions) -> Search:
     """
     started, began = datetime.now(UTC), time.monotonic()
     plan = _planned(options, started)
-    tries: list[Tried] = []
+    tries: list[ProbeResult] = []
     target: object = None
     with RunSequence() as sequence:
         while True:
@@ -72,7 +72,7 @@ def run_search(options: SearchOptions) -> Search:
             ended = sequence.run(plan.at(load))
             target = ended.manifest.get("target") or target
             why = why_of(ended.manifest, ended.exit_code, ended.last_words)
-            tries.append(tried(Probe(load, ended.exit_code), ended.manifest, why, plan.metric))
+            tries.append(probe_result(SearchProbe(load, ended.exit_code), ended.manifest, why, plan.metric))
             sys.stderr.write(f"    {tries[-1].probe.answer}: {why}\n")
     known = target if isinstance(target, dict) else {}
     own, limits = plan.scenario.target.url, plan.scenario.thresholds

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from loadtest.judge.sections import Manifest, number, section
+from loadtest.judge.manifest_access import Manifest, number, section
 from loadtest.plan.threshold import split_kind
 from loadtest.show.metric_table import interval_text
 from loadtest.show.render.json import as_json

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from loadtest.show.report import Report, ThresholdRow
-from loadtest.show.report_model import IN_DOUBT
+from loadtest.show.build_report import IN_DOUBT
+from loadtest.show.report_model import Report, ThresholdRow
 
 GITHUB, GITLAB = "GITHUB_ACTIONS", "GITLAB_CI"
 """The variables with which either service says ``true`` to the jobs that it runs."""

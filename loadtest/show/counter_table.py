@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator
 from loadtest import catalog
 from loadtest.catalog import in_report_order
 from loadtest.judge.counts import SEQUENCED, cut_short
-from loadtest.judge.populations import alone
-from loadtest.judge.sections import Manifest, kinds, populations, section
+from loadtest.judge.manifest_access import Manifest, kinds, populations, section
+from loadtest.judge.populations import population_manifest
 from loadtest.plan.threshold import of_kind, split_kind
 from loadtest.show.document import Tone
 from loadtest.show.manifest import as_integer
 from loadtest.show.metric_table import NOT_MEASURED
-from loadtest.show.report import CountRow, Ledger
+from loadtest.show.report_model import CountRow, Ledger
 from loadtest.show.sanitize import printable
 from loadtest.units import format_bytes, format_count, format_ratio
 
@@ -176,7 +176,7 @@ def _kinds(counts: Manifest, of: tuple[str, ...]) -> Iterator[CountRow]:
 
 def _population(manifest: Manifest, name: str) -> Iterator[CountRow]:
     """Of one population its connections, its turns with their kinds, and the events it received."""
-    of = alone(manifest, name)
+    of = population_manifest(manifest, name)
     counts = section(of, "counts")
     connections, turns, events = (section(counts, group) for group in ("connections", "turns", "events"))
     due = as_integer(turns.get("due"))

@@ -8,7 +8,7 @@ from dataclasses import replace
 from operator import itemgetter
 from typing import Any
 
-from loadtest.judge.sections import Manifest
+from loadtest.judge.manifest_access import Manifest
 from loadtest.judge.turn_warnings import seconds
 from loadtest.show.document import BarSegment, Exemplar, Frame
 from loadtest.show.manifest import as_integer

@@ -12,16 +12,16 @@ from typing import Any
 from loadtest.catalog import FAILURES
 from loadtest.judge.judge_run import find_warnings
 from loadtest.judge.live_thresholds import ThresholdSoFar
+from loadtest.judge.manifest_access import Manifest, planned, section
 from loadtest.judge.ranks import needed, part_of
-from loadtest.judge.sections import Manifest, planned, section
 from loadtest.judge.summary import summarise
 from loadtest.judge.target_health import PREFIX
 from loadtest.measure.histogram import Histogram
 from loadtest.measure.interval import OUTCOMES, PHASES, Interval
 from loadtest.measure.totals import Totals
 from loadtest.plan.threshold import TARGET_UNITS
+from loadtest.show.build_report import measured_text
 from loadtest.show.metric_table import NEVER
-from loadtest.show.report_model import measured_text
 from loadtest.show.sanitize import printable
 
 SCHEMA = "loadtest.live/1"

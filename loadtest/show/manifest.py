@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from loadtest.judge.sections import section
+from loadtest.judge.manifest_access import section
 from loadtest.measure.interval import Interval
 from loadtest.measure.totals import Totals
 

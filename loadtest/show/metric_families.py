@@ -17,7 +17,7 @@ import numpy as np
 from loadtest import catalog
 from loadtest.errors import Layer
 from loadtest.judge.live_thresholds import ThresholdSoFar
-from loadtest.judge.sections import Manifest, planned, populations, section
+from loadtest.judge.manifest_access import Manifest, planned, populations, section
 from loadtest.measure.histogram import Histogram, highest_of
 from loadtest.measure.interval import PHASES
 from loadtest.measure.tagging import counter_of, with_population

@@ -9,11 +9,19 @@ from loadtest import catalog
 from loadtest.catalog import PERCENTILES, in_report_order
 from loadtest.judge.censored_turns import unbounded
 from loadtest.judge.counts import in_doubt
+from loadtest.judge.manifest_access import Manifest, number, observed, populations, section
 from loadtest.judge.ranks import needed, part_of
-from loadtest.judge.sections import Manifest, number, observed, populations, section
 from loadtest.plan.threshold import METRICS, of_kind, split_kind
 from loadtest.show.manifest import as_integer, rows
-from loadtest.show.report import HEADINGS, STATISTICS, Fact, MetricGroup, MetricRow, PositionRow, RateRow
+from loadtest.show.report_model import (
+    HEADINGS,
+    STATISTICS,
+    Fact,
+    MetricGroup,
+    MetricRow,
+    PositionRow,
+    RateRow,
+)
 from loadtest.show.sanitize import printable
 from loadtest.units import format_count, format_duration, format_ms, format_rate
 

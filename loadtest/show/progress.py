@@ -17,10 +17,10 @@ from loadtest.judge.live_thresholds import ThresholdSoFar
 from loadtest.judge.ranks import needed, part_of
 from loadtest.measure.histogram import Histogram
 from loadtest.measure.interval import Interval
+from loadtest.show.build_report import measured_text
 from loadtest.show.document import Tone
 from loadtest.show.metric_table import NEVER
 from loadtest.show.render.terminal import ASCII, MARKS, STYLES, takes_unicode
-from loadtest.show.report_model import measured_text
 from loadtest.show.sparkline import course
 from loadtest.units import format_count, format_duration
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from loadtest.judge.judge_run import judge_run
-from loadtest.judge.sections import has_stages, section
+from loadtest.judge.manifest_access import has_stages, section
 from loadtest.judge.thresholds import judged_thresholds
 from loadtest.judge.verdict import judge
 from loadtest.judge.warnings import RunWarning

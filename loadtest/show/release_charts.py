@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from loadtest.judge.sections import Manifest
+from loadtest.judge.manifest_access import Manifest
 from loadtest.judge.segments import MetricTrend
 from loadtest.judge.trend import Trend
 from loadtest.show.charts import NAMES, grid, limit_lines, line, numbers, on_grid

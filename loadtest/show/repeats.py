@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from loadtest.show.render.terminal import MARKS, aligned, plain_ascii
-from loadtest.show.report import Report, ThresholdRow
+from loadtest.show.report_model import Report, ThresholdRow
 
 
 def repeats(reports: Sequence[Report], *, ascii_only: bool = False) -> str:

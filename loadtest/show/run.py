@@ -20,7 +20,7 @@ from loadtest.show.document import (
     Tone,
 )
 from loadtest.show.metric_table import NOT_MEASURED, PLACED
-from loadtest.show.report import HEADINGS, STATISTICS, Fact, MetricRow, Report
+from loadtest.show.report_model import HEADINGS, STATISTICS, Fact, MetricRow, Report
 
 GIVE_WAY = {"p90": 1, "min": 2}
 """Statistics that make room for the others on a narrow screen, in this order."""

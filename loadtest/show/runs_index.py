@@ -16,10 +16,10 @@ from pathlib import Path
 from loadtest.keep import folder
 from loadtest.keep.atomic import write_whole
 from loadtest.keep.find import StoredRun, StoredRuns, ThresholdOutcome, stored_runs
+from loadtest.show.build_report import WORDS, instant_text, measured_text
 from loadtest.show.document import Tone
 from loadtest.show.links import link_to
 from loadtest.show.metric_table import NEVER
-from loadtest.show.report_model import WORDS, instant_text, measured_text
 from loadtest.show.sanitize import printable
 from loadtest.show.sparkline import drawn_course
 from loadtest.units import format_ms

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from loadtest.judge.knee import Search, Tried
+from loadtest.judge.knee import ProbeResult, Search
 from loadtest.show.document import (
     NOTHING,
     DataTable,
@@ -134,7 +134,7 @@ def _columns(search: Search) -> tuple[TableColumn, ...]:
     )
 
 
-def _probe(each: Tried) -> TableRow:
+def _probe(each: ProbeResult) -> TableRow:
     return TableRow(
         cells=(
             each.probe.answer,

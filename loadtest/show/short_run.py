@@ -8,16 +8,16 @@ from typing import Any
 from loadtest.judge.censored_turns import unbounded
 from loadtest.judge.generator import lateness_ms, own_lateness_ms
 from loadtest.judge.generator_delay import COUNTS
-from loadtest.judge.sections import Manifest, number, planned, section
+from loadtest.judge.manifest_access import Manifest, number, planned, section
 from loadtest.judge.verdict import FAILED_BY
 from loadtest.measure.histogram import Histogram
 from loadtest.plan.threshold import split_kind
+from loadtest.show.build_report import build_report, instant_text
 from loadtest.show.counter_table import OUTCOMES, closed_by_target
 from loadtest.show.document import NOTHING, DataTable, Document, DocumentSection, TableColumn, TableRow
 from loadtest.show.manifest import as_integer
 from loadtest.show.metric_table import NEVER, duration_text
-from loadtest.show.report import MetricRow, Report, ThresholdRow
-from loadtest.show.report_model import build_report, instant_text
+from loadtest.show.report_model import MetricRow, Report, ThresholdRow
 from loadtest.show.sanitize import printable
 from loadtest.show.sparkline import distribution
 from loadtest.units import format_count, format_duration, format_ms, format_ratio

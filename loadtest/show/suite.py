@@ -9,10 +9,11 @@ from dataclasses import replace
 from typing import Any
 
 from loadtest.errors import WORST_FIRST
+from loadtest.judge.manifest_access import Manifest, number, section
 from loadtest.judge.run_standing import standing
-from loadtest.judge.sections import Manifest, number, section
 from loadtest.judge.suite import Made, Suite
 from loadtest.show.benchmark import benchmark, benchmark_rates
+from loadtest.show.build_report import judgement
 from loadtest.show.document import NOTHING, DataTable, Document, DocumentSection, TableColumn, TableRow, Tone
 from loadtest.show.manifest import as_integer, rows
 from loadtest.show.metric_table import duration_text
@@ -20,7 +21,6 @@ from loadtest.show.render.json import as_json
 from loadtest.show.render.junit import JUnitCase, JUnitSuite, junit, junit_suite
 from loadtest.show.render.markdown import markdown
 from loadtest.show.render.terminal import render
-from loadtest.show.report_model import judgement
 from loadtest.show.sanitize import printable
 from loadtest.units import format_count, format_duration, format_ratio
 

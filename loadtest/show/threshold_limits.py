@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from loadtest.judge.sections import Manifest
+from loadtest.judge.manifest_access import Manifest
 from loadtest.plan.threshold import parse_threshold, split_metric
 from loadtest.show.manifest import as_integer, rows
 from loadtest.show.sanitize import printable

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from loadtest import catalog
-from loadtest.judge.sections import Manifest, number, section
+from loadtest.judge.manifest_access import Manifest, number, section
+from loadtest.show.build_report import build_report
 from loadtest.show.manifest import as_integer
 from loadtest.show.metric_table import rate_of
 from loadtest.show.render.csv import csv_text
-from loadtest.show.report_model import build_report
 
 COLUMNS = (
     "run",

@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from loadtest.errors import ConfigError, Exit, LoadtestError
 from loadtest.judge.judge_run import judge_part, judge_run
+from loadtest.judge.manifest_access import has_stages, planned, tick_ns
 from loadtest.judge.measurement_window import slow_reader_users
-from loadtest.judge.sections import has_stages, planned, tick_ns
 from loadtest.judge.threshold_measurement import COARSE_NS
 from loadtest.judge.totals_between import totals_between
 from loadtest.judge.turn_groups import turn_groups
@@ -24,6 +24,7 @@ from loadtest.keep.folder import PLOTS, REPORT
 from loadtest.measure.interval import Interval
 from loadtest.measure.totals import Totals
 from loadtest.show.benchmark import benchmark, benchmark_rates
+from loadtest.show.build_report import build_report, was_unreachable
 from loadtest.show.exemplars import other_turns, slowest_turns
 from loadtest.show.manifest import ReadableRun
 from loadtest.show.render.json import as_json
@@ -32,7 +33,6 @@ from loadtest.show.render.markdown import markdown
 from loadtest.show.render.pdf import pdf
 from loadtest.show.render.prometheus import prometheus
 from loadtest.show.render.terminal import render as terminal
-from loadtest.show.report_model import build_report, was_unreachable
 from loadtest.show.run import document
 from loadtest.show.values import as_csv
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from loadtest.plan.capture import CapturedFrame
-from loadtest.plan.names import SECRETS
+from loadtest.plan.placeholder_names import SECRETS
 from loadtest.plan.protocol import Protocol
 from loadtest.plan.protocol_file import templates
 from loadtest.plan.secrets import SHORTEST_WRITTEN

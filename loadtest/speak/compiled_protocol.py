@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from loadtest.plan.generated import generated, is_generated
-from loadtest.plan.kept_values import beat_keeps, kept_names, step_keeps
+from loadtest.plan.kept_values import auto_reply_keeps, kept_names, step_keeps
 from loadtest.plan.match import Match, conditions, kept_by, match_words
-from loadtest.plan.names import now_values, user_values
 from loadtest.plan.period import Period, parse_period
+from loadtest.plan.placeholder_names import now_values, user_values
 from loadtest.plan.protocol import (
-    Beat,
+    AutoReply,
     CountAt,
     Events,
     Leave,
@@ -334,8 +334,8 @@ class CompiledProtocol:
         self._typed = bool(events.type) or self.opaque
         awaited = self._awaited
 
-        def beat(each: Beat) -> Heartbeat:
-            return Heartbeat(awaited(each.on), Template.parse(each.send), _finders(beat_keeps(each)))
+        def beat(each: AutoReply) -> Heartbeat:
+            return Heartbeat(awaited(each.on), Template.parse(each.send), _finders(auto_reply_keeps(each)))
 
         def ready_step(step: ReadyStep) -> CompiledReadyStep:
             wait = None if step.wait is None else awaited(step.wait)

@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from loadtest.plan.match import FieldTest, Match, conditions, kept_by
 from loadtest.plan.named_matches import ANY
-from loadtest.plan.protocol import Beat, CountAt, Events, TimedBeat
+from loadtest.plan.protocol import AutoReply, CountAt, Events, TimedBeat
 from loadtest.speak.event_match import Getter, compile_conditions, finder
 
 FIRST, END, FAIL, IGNORE, REFUSE, COUNT, ANSWER = 1, 2, 4, 8, 16, 32, 64
@@ -84,7 +84,7 @@ class EventRules:
     )
 
     def __init__(
-        self, events: Events, heartbeats: Sequence[TimedBeat] = (), pings: Sequence[Beat] = ()
+        self, events: Events, heartbeats: Sequence[TimedBeat] = (), pings: Sequence[AutoReply] = ()
     ) -> None:
         typed = bool(events.type) or events.format == "opaque"
         # Without a list of first content, any event of the turn is its first.

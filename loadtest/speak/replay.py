@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 from typing_extensions import override
 
 from loadtest.plan.capture import CapturedFrame
-from loadtest.plan.kept_values import beat_keeps, step_keeps
+from loadtest.plan.kept_values import auto_reply_keeps, step_keeps
 from loadtest.plan.match import kept_by
 from loadtest.plan.named_matches import named_matches
-from loadtest.plan.names import user_values
+from loadtest.plan.placeholder_names import user_values
 from loadtest.plan.protocol import FIELDS, CountAt, MessageStep, Protocol, TurnShape
 from loadtest.plan.protocol_file import templates
 from loadtest.plan.template import Template
@@ -48,7 +48,7 @@ def _paths(protocol: Protocol) -> list[tuple[str, str]]:
     connect, events = protocol.connect, protocol.events
     found = [(key, path) for key in FIELDS for path in getattr(events, key)]
     keeps = [step_keeps(step) for step in connect.ready]
-    keeps += [beat_keeps(beat) for beat in (*connect.answered, *events.answer)]
+    keeps += [auto_reply_keeps(beat) for beat in (*connect.answered, *events.answer)]
     keeps += [kept_by(each.match) for each in named_matches(protocol)]
     found += [(f"keep {name}", path) for keep in keeps for name, path in keep.items()]
     found += [("adopt", adopt.id) for adopt in events.adopt]

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NoReturn
 
 from loadtest.errors import Layer
-from loadtest.plan.names import HEARTBEAT_NUMBER
+from loadtest.plan.placeholder_names import HEARTBEAT_NUMBER
 from loadtest.plan.template import LAST, Template
 from loadtest.plan.template import plain as as_text
 from loadtest.speak.adopted_ids import AdoptedIds, Owner

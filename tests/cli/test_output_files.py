@@ -8,8 +8,8 @@ from click import BadParameter, Context
 from click import Path as PathType
 
 from loadtest.cli.commands import COMMANDS, Commands
-from loadtest.cli.options import Output
 from loadtest.cli.output_files import put, write, write_new
+from loadtest.cli.shared_options import Output
 from loadtest.errors import ConfigError
 
 FILES = {"terminal": "a.txt", "json": "a.json", "png": "a.png"}

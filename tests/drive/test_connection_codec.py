@@ -12,7 +12,7 @@ from loadtest.drive.connection import MAX_UNSENT, Connection
 from loadtest.drive.poller import WRITE
 from loadtest.errors import Layer
 from loadtest.plan.framing import CodecChoice, Framing
-from loadtest.plan.protocol import Beat, Connect, Events, ReadyStep
+from loadtest.plan.protocol import AutoReply, Connect, Events, ReadyStep
 from loadtest.plan.scenario import Target
 from loadtest.speak.codec.coded_frames import UnsendableError
 from loadtest.speak.turn import Outcome
@@ -33,7 +33,7 @@ def spoken(codec: str | None = "socketio", **about: Any) -> Spoken:
 
 def test_a_connection_gets_ready_and_turns_are_answered_through_the_codec() -> None:
     steps = (ReadyStep(wait="open"), ReadyStep(send='{"type":"connect"}'), ReadyStep(wait="connect"))
-    beat = Beat(on={"type": "event", "event": "hi"}, send='{"type":"event","event":"ho"}')
+    beat = AutoReply(on={"type": "event", "event": "hi"}, send='{"type":"event","event":"ho"}')
     talk = spoken(connect=Connect(ready=steps, heartbeat=(beat,)))
     talk.arrive(wire("0{}"), wire('40{"sid":"x"}'))
     assert talk.ready == 1
@@ -203,7 +203,7 @@ def test_a_ready_step_that_cannot_be_sent_is_a_refusal_that_says_so() -> None:
 
 
 def test_an_answer_that_cannot_be_sent_is_counted_and_the_connection_goes_on() -> None:
-    beat = Beat(on={"type": "event"}, send='{"type":"event"}')
+    beat = AutoReply(on={"type": "event"}, send='{"type":"event"}')
     talk = spoken(connect=Connect(heartbeat=(beat,)))
     talk.arrive(wire('42["hi"]'))
     talk.poller.turn()

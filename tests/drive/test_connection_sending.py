@@ -10,7 +10,7 @@ from websockets.frames import Opcode
 from loadtest.drive import connection
 from loadtest.drive.poller import READ, WRITE
 from loadtest.plan.chunks import Chunks
-from loadtest.plan.protocol import Beat, Connect, MessageStep, ReadyStep
+from loadtest.plan.protocol import AutoReply, Connect, MessageStep, ReadyStep
 from loadtest.speak.session import LINGER_NS
 from loadtest.speak.turn import NEVER, Outcome
 from tests.drive.spoken import FD, Spoken
@@ -305,7 +305,7 @@ def test_the_last_words_may_fail_without_harm() -> None:
 
 
 def test_the_answer_to_a_heartbeat_goes_out_after_the_reads() -> None:
-    beat = Beat(on={"type": "ping"}, send='{"type":"pong"}')
+    beat = AutoReply(on={"type": "ping"}, send='{"type":"pong"}')
     spoken = Spoken(connect=Connect(path="/ws", heartbeat=(beat,)))
     for _ in range(2):
         spoken.hear(b'{"type":"ping"}')

@@ -350,7 +350,7 @@ class Cuttable(FakeConnection):
 
 
 def test_cuts_come_again_and_strike_others(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("loadtest.drive.fault_injection.FaultyConnection", Cuttable)
+    monkeypatch.setattr("loadtest.drive.chaos_injection.ChaosConnection", Cuttable)
     monkeypatch.setattr(Shard, "new_connection", lambda shard, user, _values: Cuttable(shard.context, user))
     shard = make(
         "[load]\nconnections = 20\nduration = '10s'\nreconnect = { first = '10ms' }\n"
@@ -424,7 +424,7 @@ def test_intervals_are_plain(simulator: Simulator, tmp_path: Path) -> None:
     assert not [
         tag for interval in driven.intervals for tag in interval.histograms if tag.startswith("slow:")
     ]
-    assert driven.shard.fault_injection is None
+    assert driven.shard.chaos_injection is None
 
 
 def test_a_platform_without_cpu_time_is_told_with_the_run(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadtest.drive.fault_injection import SlowReaderRecorder
+from loadtest.drive.chaos_injection import SlowReaderRecorder
 from loadtest.measure.interval import Interval
 from loadtest.measure.recorder import Recorder
 from loadtest.speak.turn import Outcome, Turn

@@ -143,7 +143,7 @@ def test_every_protocol_shown_can_be_read(block: Block, tmp_path: Path) -> None:
         ),
         (
             "protocols.md",
-            (protocol.ReadyStep, protocol.Beat, protocol.Connect, protocol.TurnShape, protocol.Events),
+            (protocol.ReadyStep, protocol.AutoReply, protocol.Connect, protocol.TurnShape, protocol.Events),
         ),
     ],
 )

@@ -4,7 +4,13 @@ from typing import Any
 
 import pytest
 
-from loadtest.judge.generator import coalesced_share, lateness_ms, own_lateness_ms, saturated, watch
+from loadtest.judge.generator import (
+    coalesced_share,
+    lateness_ms,
+    own_lateness_ms,
+    saturated,
+    summarise_generator,
+)
 from loadtest.judge.measurement_window import Span
 from loadtest.measure.interval import Interval
 from tests.judge.made import MS, S, good_totals, manifest, totals
@@ -15,14 +21,14 @@ def watched(seconds: list[dict[str, float]], **kwargs: Any) -> dict[str, Any]:
     made.seconds.clear()
     for second, gauges in enumerate(seconds):
         made.add(Interval(second, gauges=gauges, counters={"measured": kwargs.get("counters", {})}))
-    return {"generator": watch(manifest(), made, Span(0, len(seconds) * S), {})}
+    return {"generator": summarise_generator(manifest(), made, Span(0, len(seconds) * S), {})}
 
 
 def test_cpu_is_of_the_busiest_process_in_each_second() -> None:
     made = totals(seconds=0)
     for worker, share in ((1, 0.2), (2, 0.6), (1, 0.4)):
         made.add(Interval(0 if share != 0.4 else 1, worker, gauges={"cpu": share}))
-    cpu = watch(manifest(), made, Span(0, 2 * S), {})["cpu"]
+    cpu = summarise_generator(manifest(), made, Span(0, 2 * S), {})["cpu"]
     assert cpu == {"mean": 0.5, "max": 0.6, "n": 2, "saturated": 0}
 
 
@@ -62,7 +68,7 @@ def test_only_seconds_of_the_measured_part_count() -> None:
     made = good_totals(seconds=0)
     for second, share in enumerate([0.99, 0.1, 0.1, 0.99]):
         made.add(Interval(second, gauges={"cpu": share, "loop_lag_ns": share * MS}))
-    generator = watch(manifest(), made, Span(S, 3 * S), {})
+    generator = summarise_generator(manifest(), made, Span(S, 3 * S), {})
     assert generator["cpu"]["max"] == 0.1
     assert generator["loop_lag"]["max"] == 0.1
 

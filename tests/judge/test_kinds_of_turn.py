@@ -9,8 +9,8 @@ import pytest
 from loadtest.judge.censored_turns import times_of_due
 from loadtest.judge.compare import explored
 from loadtest.judge.counts import broken_laws, count_all
+from loadtest.judge.manifest_access import conversations, kinds, turns_end
 from loadtest.judge.measurement_window import Span
-from loadtest.judge.sections import conversations, kinds, turns_end
 from loadtest.judge.summary import summarise
 from loadtest.judge.threshold_measurement import OF_A_PART, lookup, measured_for
 from loadtest.judge.thresholds import response_metric

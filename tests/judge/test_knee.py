@@ -7,12 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest.errors import Exit
-from loadtest.judge.knee import Knee, Search, Tried, knee, metric_of, tried
-from loadtest.judge.load_search import Probe, find
+from loadtest.judge.knee import Knee, ProbeResult, Search, knee, metric_of, probe_result
+from loadtest.judge.load_search import SearchProbe, find
 
 
-def try_at(load: float, achieved: float | None, code: Exit = Exit.PASS, asked: float | None = None) -> Tried:
-    return Tried(Probe(load, code), "run", "so", load * 5 if asked is None else asked, achieved)
+def try_at(
+    load: float, achieved: float | None, code: Exit = Exit.PASS, asked: float | None = None
+) -> ProbeResult:
+    return ProbeResult(SearchProbe(load, code), "run", "so", load * 5 if asked is None else asked, achieved)
 
 
 @given(st.floats(10, 1_000), st.floats(0.5, 1.0))
@@ -36,7 +38,7 @@ def test_a_target_that_follows_has_none_yet() -> None:
     assert "did what was asked" in knee([try_at(10, 50), try_at(20, 99, Exit.FAIL)]).reason
     assert knee([try_at(10, 20, Exit.FAIL)]).reason == "no load held"
     assert knee([try_at(10, 50, Exit.INVALID)]).reason == "no load held"
-    closed = Tried(Probe(10, Exit.PASS), "run", "so", None, 50.0)
+    closed = ProbeResult(SearchProbe(10, Exit.PASS), "run", "so", None, 50.0)
     assert "closed model" in knee([closed]).reason
 
 
@@ -53,17 +55,17 @@ def manifest(**more: object) -> dict[str, object]:
 
 
 def test_what_a_run_says_of_its_load() -> None:
-    probe = Probe(20, Exit.PASS)
-    found = tried(probe, manifest(), "held", "turn.first_event")
-    assert found == Tried(probe, "run-1", "held", 100.0, 75.0, 12.0, 300, 0.3)
-    closed = tried(probe, manifest(load={"model": "closed", "planned": {"duration_s": 4.0}}), "", "x")
+    probe = SearchProbe(20, Exit.PASS)
+    found = probe_result(probe, manifest(), "held", "turn.first_event")
+    assert found == ProbeResult(probe, "run-1", "held", 100.0, 75.0, 12.0, 300, 0.3)
+    closed = probe_result(probe, manifest(load={"model": "closed", "planned": {"duration_s": 4.0}}), "", "x")
     assert (closed.asked, closed.achieved, closed.p95_ms) == (None, 75.0, None)
-    quiet = tried(probe, manifest(scenario={"settings": {}}), "", "x")
+    quiet = probe_result(probe, manifest(scenario={"settings": {}}), "", "x")
     assert (quiet.asked, quiet.achieved) == (7.0, 6.0)
-    held = tried(probe, manifest(scenario={"settings": {"traffic": {"turns": 0}}}), "", "x")
+    held = probe_result(probe, manifest(scenario={"settings": {"traffic": {"turns": 0}}}), "", "x")
     assert (held.asked, held.achieved) == (7.0, 6.0)
-    assert tried(probe, {}, "it died", "x") == Tried(probe, "", "it died")
-    assert tried(probe, manifest(counts={}), "", "x").achieved is None
+    assert probe_result(probe, {}, "it died", "x") == ProbeResult(probe, "", "it died")
+    assert probe_result(probe, manifest(counts={}), "", "x").achieved is None
 
 
 def test_the_metric_is_what_the_thresholds_limit() -> None:

@@ -9,16 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadtest.errors import Exit
-from loadtest.judge.load_search import Finding, Probe, SearchRange, bracket, find, next_load
+from loadtest.judge.load_search import Finding, SearchProbe, SearchRange, bracket, find, next_load
 
 CONNECTIONS = SearchRange(start=10, least=1, most=10_000)
 RATE = SearchRange(start=10, least=0.01, most=10_000, whole=False)
 
 
-def search(exit_of: Callable[[float], Exit], bounds: SearchRange) -> tuple[Finding, list[Probe]]:
-    probes: list[Probe] = []
+def search(exit_of: Callable[[float], Exit], bounds: SearchRange) -> tuple[Finding, list[SearchProbe]]:
+    probes: list[SearchProbe] = []
     while (load := next_load(probes, bounds)) is not None:
-        probes.append(Probe(load, exit_of(load)))
+        probes.append(SearchProbe(load, exit_of(load)))
         assert len(probes) < 5_000, "it does not end"
         assert bounds.least <= load <= bounds.most
     return find(probes), probes
@@ -120,11 +120,11 @@ def test_a_generator_that_is_the_limit_ends_the_search_and_says_where() -> None:
 
 def test_one_disturbance_is_tried_again() -> None:
     codes = iter([Exit.PASS, Exit.INVALID, Exit.PASS, Exit.FAIL])
-    probes: list[Probe] = []
+    probes: list[SearchProbe] = []
     for code in codes:
         load = next_load(probes, SearchRange(10, 1, 1_000))
         assert load is not None
-        probes.append(Probe(load, code))
+        probes.append(SearchProbe(load, code))
     assert [probe.load for probe in probes] == [10, 20, 20, 40]
     assert bracket(probes) == (20, 40)
 
@@ -149,18 +149,22 @@ def test_without_a_probe_it_was_interrupted() -> None:
 
 
 def test_an_interrupt_between_two_probes_is_no_finding() -> None:
-    told = find([Probe(10, Exit.PASS), Probe(20, Exit.FAIL)], cut=True)
+    told = find([SearchProbe(10, Exit.PASS), SearchProbe(20, Exit.FAIL)], cut=True)
     assert told == Finding("interrupted", Exit.INTERRUPTED, 10, 20, (10, 20), 20)
 
 
 def test_a_load_that_does_both_is_what_it_does_more_often() -> None:
     codes = [Exit.PASS, Exit.FAIL, Exit.PASS, Exit.FAIL]
-    probes = [Probe(10, Exit.PASS), *(Probe(20, code) for code in codes[:3]), Probe(21, Exit.FAIL)]
+    probes = [
+        SearchProbe(10, Exit.PASS),
+        *(SearchProbe(20, code) for code in codes[:3]),
+        SearchProbe(21, Exit.FAIL),
+    ]
     assert bracket(probes) == (20, 21)
     assert find(probes).interval == (10, 21)
-    assert bracket([*probes, Probe(20, codes[3])]) == (10, 20)
+    assert bracket([*probes, SearchProbe(20, codes[3])]) == (10, 20)
 
 
 def test_steps_too_small_to_be_told_apart_still_move() -> None:
-    assert next_load([Probe(3, Exit.PASS)], SearchRange(3, 1, 50, step=1.1)) == 4
-    assert next_load([Probe(3, Exit.FAIL)], SearchRange(3, 1, 50, step=1.1)) == 2
+    assert next_load([SearchProbe(3, Exit.PASS)], SearchRange(3, 1, 50, step=1.1)) == 4
+    assert next_load([SearchProbe(3, Exit.FAIL)], SearchRange(3, 1, 50, step=1.1)) == 2

@@ -15,10 +15,10 @@ from loadtest.judge.compare import explored
 from loadtest.judge.counts import broken_laws
 from loadtest.judge.judge_run import judge_run
 from loadtest.judge.live_thresholds import thresholds_so_far
+from loadtest.judge.manifest_access import kinds, model, populations, sends, sends_turns, turns_end
 from loadtest.judge.offered_load import shortfall, thinks
-from loadtest.judge.populations import alone
+from loadtest.judge.populations import population_manifest
 from loadtest.judge.run_standing import value_in
-from loadtest.judge.sections import kinds, model, populations, sends, sends_turns, turns_end
 from loadtest.judge.summary import summarise
 from loadtest.judge.threshold_measurement import lookup, measured_for, of_all_due
 from loadtest.measure.histogram import Histogram
@@ -125,9 +125,9 @@ def test_what_the_run_does_is_what_any_of_its_populations_does() -> None:
     assert sends(made)
     assert sends_turns(made)
     assert turns_end(made), "listeners send nothing that could end"
-    assert not sends_turns(alone(made, "listeners"))
+    assert not sends_turns(population_manifest(made, "listeners"))
     assert kinds(made) == ()
-    assert alone(made, "unknown")["scenario"]["settings"] == {}
+    assert population_manifest(made, "unknown")["scenario"]["settings"] == {}
     mixed = {**ASKERS, "traffic": {"every": "1s", "mix": {"ask": 1}}, "chaos": {"leavers": {"share": "1%"}}}
     assert kinds(two(scenario__settings__population=[mixed, LISTENERS])) == ("ask",)
 

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from loadtest.plan.generated import generated, is_generated, problem_of
-from loadtest.plan.names import IN_MESSAGES, NOW, now_values, unknown_names
+from loadtest.plan.placeholder_names import IN_MESSAGES, NOW, now_values, unknown_names
 from loadtest.plan.template import Template
 
 

@@ -9,7 +9,7 @@ import pytest
 from loadtest.plan.match_conflicts import DECIDE_BEFORE, conflicts
 from loadtest.plan.named_matches import LISTS, named_matches
 from loadtest.plan.protocol import (
-    Beat,
+    AutoReply,
     Connect,
     CountAt,
     Events,
@@ -71,7 +71,12 @@ DONE_OK = {"type": "done", "ok": True}
             f"`first: type = done, ok = true` {NEVER} `refuse: has ok` {BEFORE}",
         ),
         (
-            {"answer": (Beat(on={"has": "id"}, send=""), Beat(on={"has": ["id", "method"]}, send=""))},
+            {
+                "answer": (
+                    AutoReply(on={"has": "id"}, send=""),
+                    AutoReply(on={"has": ["id", "method"]}, send=""),
+                )
+            },
             f"`answer: has id and method` {NEVER} `answer: has id` {BEFORE}",
         ),
         (
@@ -97,14 +102,16 @@ def test_what_decides_first_depends_on_where_it_stands() -> None:
     assert told(end=("done",), fail=({"has": "error"}, {"type": "done", "ok": False})) == []
     assert told(end=("done",), first=("done",)) == []
     assert told(keep=({"type": "done", "keep": {"x": "x"}},)) == []
-    assert told(answer=(Beat(on={"has": ["a", "b"]}, send=""), Beat(on={"has": "a"}, send=""))) == []
+    assert (
+        told(answer=(AutoReply(on={"has": ["a", "b"]}, send=""), AutoReply(on={"has": "a"}, send=""))) == []
+    )
 
 
 def test_heartbeats_and_refused_credentials_go_before_all() -> None:
     connect = Connect(
         ready=(ReadyStep(wait={"type": "error", "code": 401}), ReadyStep(send="x")),
         heartbeat=(
-            Beat(on="ping", send=""),
+            AutoReply(on="ping", send=""),
             TimedBeat(every="1s", send="", answer="pong"),
             TimedBeat(every="1s", send=""),
         ),

@@ -7,7 +7,7 @@ import pytest
 
 from loadtest.errors import ConfigError
 from loadtest.plan.kept_values import kept_names
-from loadtest.plan.protocol import Beat, Connect, Events, Protocol, ReadyStep, TurnShape
+from loadtest.plan.protocol import AutoReply, Connect, Events, Protocol, ReadyStep, TurnShape
 from loadtest.plan.protocol_file import asked_columns, load_protocol
 from loadtest.plan.settings import protocol_settings
 from loadtest.plan.shipped import shipped_names
@@ -22,7 +22,7 @@ AGENT_EVENTS = Protocol(
     connect=Connect(
         path="/ws",
         ready=(ReadyStep(wait={"type": "connection_established"}, within_ns=10_000_000_000),),
-        heartbeat=(Beat(on={"type": "ping"}, send='{"type":"pong"}'),),
+        heartbeat=(AutoReply(on={"type": "ping"}, send='{"type":"pong"}'),),
     ),
     turn=TurnShape(
         id="{uuid}",
@@ -122,7 +122,7 @@ def test_every_key_is_read_and_goes_through_settings(folder: Folder) -> None:
                 ReadyStep(send='{"t":"{ready.thread}","u":"{user.anything}"}'),
                 ReadyStep(pause_ns=500_000_000),
             ),
-            heartbeat=(Beat(on={"type": "ping"}, send="{ready.thread}"),),
+            heartbeat=(AutoReply(on={"type": "ping"}, send="{ready.thread}"),),
             auth_errors=("no",),
         ),
         turn=TurnShape(

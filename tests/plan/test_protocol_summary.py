@@ -11,7 +11,7 @@ from loadtest.plan.framing import CodecChoice, Framing
 from loadtest.plan.prepare import HttpRequest
 from loadtest.plan.protocol import (
     Adopt,
-    Beat,
+    AutoReply,
     Connect,
     CountAt,
     Events,
@@ -40,7 +40,7 @@ EVERY = Protocol(
             ReadyStep(pause_ns=10**6),
         ),
         heartbeat=(
-            Beat(on="ping", send="pong", keep={"n": "n"}),
+            AutoReply(on="ping", send="pong", keep={"n": "n"}),
             TimedBeat(every="30s", send="hb", answer={"op": 11, "keep": {"m": "m"}}),
             TimedBeat(every="{kept.i}ms", send="hb"),
         ),
@@ -78,7 +78,7 @@ EVERY = Protocol(
         pairs=(("on", "off"),),
         order=("note", "*"),
         ignore=({"type": "news", "keep": {"news": "n"}},),
-        answer=(Beat(on="please", send="here"),),
+        answer=(AutoReply(on="please", send="here"),),
         keep=({"type": "tick", "keep": {"tick": "n"}},),
         adopt=(Adopt(on="made", id="made.id"),),
         count=CountAt(path="chunks", of="chunk"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadtest.plan.protocol import Beat, Connect, CountAt, Events, Leave, Protocol, ReadyStep, TimedBeat
+from loadtest.plan.protocol import AutoReply, Connect, CountAt, Events, Leave, Protocol, ReadyStep, TimedBeat
 from loadtest.plan.protocol_file import load_protocol
 from loadtest.plan.sequence import LONGEST, turn_sequence
 
@@ -31,12 +31,12 @@ def test_a_turn_of_the_shipped_protocol() -> None:
 def test_every_kind_of_step_and_end() -> None:
     steps = (ReadyStep(send="a\nb"), ReadyStep(pause_ns=10**9), ReadyStep(wait="go"))
     lines = drawn(
-        Connect(ready=steps, heartbeat=(Beat(on="2", send="3"),)),
+        Connect(ready=steps, heartbeat=(AutoReply(on="2", send="3"),)),
         end_all=("a", "b"),
         count=2,
         refuse=({"code": 429},),
         required=("a",),
-        answer=(Beat(on="ask", send="told"),),
+        answer=(AutoReply(on="ask", send="told"),),
     )
     assert lines[2:] == [
         "us → target   a\\nb",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from loadtest.errors import Exit
-from loadtest.judge.knee import Search, Tried, knee
-from loadtest.judge.load_search import Probe, find
+from loadtest.judge.knee import ProbeResult, Search, knee
+from loadtest.judge.load_search import SearchProbe, find
 
 CODES = {"h": Exit.PASS, "m": Exit.FAIL, "i": Exit.INVALID, "u": Exit.UNREACHABLE, "x": Exit.INTERRUPTED}
 
@@ -21,8 +21,8 @@ def searched(
         p95 = 20.0 + 400.0 * max(0.0, asked / capacity - 0.9)
         reason = "1 of 3 thresholds missed: turn.first_event.p95 was 132 ms, not < 100ms."
         tries.append(
-            Tried(
-                Probe(load, CODES[letter]),
+            ProbeResult(
+                SearchProbe(load, CODES[letter]),
                 f"20261122T121530Z-burst-search-{load:g}",
                 reason,
                 asked,

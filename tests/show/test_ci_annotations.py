@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from sample import SampleRun
 
+from loadtest.show.build_report import build_report
 from loadtest.show.ci_annotations import ci_annotations
 from loadtest.show.render.junit import junit_suite
-from loadtest.show.report_model import build_report
 
 Sample = Callable[[str], SampleRun]
 GITHUB = {"GITHUB_ACTIONS": "true"}

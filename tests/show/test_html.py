@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sample import SampleRun, passed
 
+from loadtest.show.build_report import build_report
 from loadtest.show.render.html import html
-from loadtest.show.report import Fact, Report
-from loadtest.show.report_model import build_report
+from loadtest.show.report_model import Fact, Report
 from loadtest.show.run import document
 
 Sample = Callable[[str], SampleRun]

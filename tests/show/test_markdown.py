@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from sample import SampleRun
 
+from loadtest.show.build_report import build_report
 from loadtest.show.render.markdown import code, escaped, markdown
-from loadtest.show.report_model import build_report
 from loadtest.show.run import document
 from loadtest.show.sanitize import printable
 

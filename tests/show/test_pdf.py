@@ -9,9 +9,9 @@ from collections.abc import Callable
 import pytest
 from PIL import Image
 
+from loadtest.show.build_report import build_report
 from loadtest.show.document import Document, Plot
 from loadtest.show.render.pdf import pdf
-from loadtest.show.report_model import build_report
 from loadtest.show.run import document
 from loadtest.show.views import render_any
 from tests.show.sample import SampleRun

@@ -11,9 +11,9 @@ from loadtest.judge.judge_run import judge_run
 from loadtest.measure.histogram import Histogram
 from loadtest.measure.interval import Interval
 from loadtest.show.benchmark import benchmark
+from loadtest.show.build_report import load_text
 from loadtest.show.counter_table import ledgers
 from loadtest.show.metric_table import Footnotes, metric_groups
-from loadtest.show.report_model import load_text
 from loadtest.show.short_run import short_document
 from tests.judge.made import good_turns
 from tests.judge.test_populations import ASKERS, asking, listening, totals, two

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from sample import SampleRun
 
+from loadtest.show.build_report import build_report
 from loadtest.show.repeats import repeats
-from loadtest.show.report_model import build_report
 
 Sample = Callable[[str], SampleRun]
 

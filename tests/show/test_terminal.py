@@ -10,8 +10,8 @@ import pytest
 from rich.cells import cell_len
 from sample import SampleRun
 
+from loadtest.show.build_report import build_report
 from loadtest.show.render.terminal import aligned, render, show, takes_unicode
-from loadtest.show.report_model import build_report
 from loadtest.show.run import document
 
 Golden = Callable[[str, str], None]
@@ -126,7 +126,7 @@ def test_the_screen_needs_neither_matplotlib_nor_jinja2() -> None:
     code = (
         "import sys; from loadtest.show import progress, views;"
         "from loadtest.show.render.terminal import render;"
-        "from loadtest.show.report_model import build_report; from loadtest.show.run import document;"
+        "from loadtest.show.build_report import build_report; from loadtest.show.run import document;"
         "render([document(build_report({}))]);"
         "print({'matplotlib', 'jinja2', 'locust', 'scipy'} & set(sys.modules))"
     )

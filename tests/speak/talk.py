@@ -7,7 +7,16 @@ from collections.abc import Iterable
 from typing import Any
 
 from loadtest.plan.match import Match
-from loadtest.plan.protocol import Beat, Connect, Events, Leave, MessageStep, Protocol, ReadyStep, TurnShape
+from loadtest.plan.protocol import (
+    AutoReply,
+    Connect,
+    Events,
+    Leave,
+    MessageStep,
+    Protocol,
+    ReadyStep,
+    TurnShape,
+)
 from loadtest.speak.compiled_protocol import CompiledProtocol
 from loadtest.speak.phase_metrics import COUNTERS, PhaseMetrics
 from loadtest.speak.session import Session
@@ -79,7 +88,7 @@ class Talk:
         self,
         *,
         ready: Iterable[ReadyStep] = (),
-        heartbeat: Iterable[Beat] = (),
+        heartbeat: Iterable[AutoReply] = (),
         auth_errors: tuple[Match, ...] = (),
         leave: Leave | None = None,
         turn_id: str = "turn-{turn.number}",

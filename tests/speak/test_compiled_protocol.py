@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.plan.protocol import Beat, Connect, Events, MessageStep, Protocol, ReadyStep, TurnShape
+from loadtest.plan.protocol import AutoReply, Connect, Events, MessageStep, Protocol, ReadyStep, TurnShape
 from loadtest.plan.protocol_file import load_protocol
 from loadtest.plan.template import Template
 from loadtest.plan.trace_parent import trace_parent
@@ -102,7 +102,7 @@ def test_what_is_said_outside_of_turns() -> None:
                     ReadyStep(pause_ns=5),
                 ),
                 heartbeat=(
-                    Beat(
+                    AutoReply(
                         on={"type": "ping"},
                         send='{"t":{now_ms},"s":"{now_s}","k":"{ready.token}","u":"{user.id}"}',
                     ),
@@ -179,7 +179,7 @@ def test_an_opaque_protocol_that_asks_nothing_reads_nothing() -> None:
     made = opaque(count=1)
     assert made.hear(b"a") is made.hear(b"b")
     assert made.hear_any(b"a").kind == "a"
-    beating = opaque(Connect(heartbeat=(Beat(on="2", send="3"),)), count=1)
+    beating = opaque(Connect(heartbeat=(AutoReply(on="2", send="3"),)), count=1)
     assert beating.hear(b"2").kind == "2"
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest.plan.asyncapi import ApiDescription, ApiMessage
-from loadtest.plan.protocol import Beat, Protocol
+from loadtest.plan.protocol import AutoReply, Protocol
 from loadtest.plan.protocol_file import read_protocol
 from loadtest.plan.toml_lines import parse_toml
 from loadtest.plan.toml_reader import Source, TomlTable
@@ -64,7 +64,7 @@ def test_types_ids_and_what_ends_a_turn_follow_from_names() -> None:
     assert events.fail == ("request_failed", {"has": "error"})
     assert events.ignore == ("welcome",)
     assert events.count is None
-    assert protocol.connect.heartbeat == (Beat(on={"type": "ping"}, send='{"type":"pong"}'),)
+    assert protocol.connect.heartbeat == (AutoReply(on={"type": "ping"}, send='{"type":"pong"}'),)
     assert protocol.connect.ready == ()
     assert protocol.turns["stop"].turn.message == '{"type":"stop","request_id":"{turn.id}"}'
     assert list(protocol.turns) == ["stop"]

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from loadtest.plan.match import Match
-from loadtest.plan.protocol import Adopt, Beat, CountAt, Events, TimedBeat
+from loadtest.plan.protocol import Adopt, AutoReply, CountAt, Events, TimedBeat
 from loadtest.speak.event_match import ABSENT, compile_match, finder
 from loadtest.speak.event_reader import UNREADABLE, Malformed, Reader, decode_message
 from loadtest.speak.event_rules import END, FAIL, FIRST, EventRules
@@ -120,7 +120,7 @@ def protocols(draw: st.DrawFn) -> Events:
         turn=draw(path_lists),
         user=draw(path_lists),
         sequence=draw(path_lists),
-        answer=tuple(Beat(on=match, send="") for match in draw(match_lists)),
+        answer=tuple(AutoReply(on=match, send="") for match in draw(match_lists)),
         pairs=tuple(draw(st.lists(st.tuples(matches, matches), max_size=1))),
         adopt=tuple(Adopt(on=match, id="a") for match in draw(match_lists)),
         count=draw(st.none() | st.just(1) | by_path),
@@ -142,7 +142,7 @@ objects = st.dictionaries(st.sampled_from(KEYS), values, max_size=4)
 
 
 beats = match_lists.map(lambda found: tuple(TimedBeat(every="1s", send="", answer=each) for each in found))
-pings = match_lists.map(lambda found: tuple(Beat(on=each, send="") for each in found))
+pings = match_lists.map(lambda found: tuple(AutoReply(on=each, send="") for each in found))
 
 
 @settings(max_examples=25)

@@ -10,7 +10,7 @@ import pytest
 from loadtest.plan.capture import CapturedFrame
 from loadtest.plan.protocol import (
     Adopt,
-    Beat,
+    AutoReply,
     Connect,
     CountAt,
     Events,
@@ -33,7 +33,7 @@ PROTOCOL: dict[str, Any] = {
     "fail": ("failed", {"type": "done", "ok": False}),
     "refuse": ("busy",),
     "ignore": ("news",),
-    "answer": (Beat(on="please", send='{"type":"here"}'),),
+    "answer": (AutoReply(on="please", send='{"type":"here"}'),),
 }
 
 
@@ -48,7 +48,7 @@ def protocol(
     return Protocol(
         name="test",
         connect=Connect(
-            ready=ready, heartbeat=(Beat(on="ping", send='{"type":"pong"}'),), auth_errors=auth_errors
+            ready=ready, heartbeat=(AutoReply(on="ping", send='{"type":"pong"}'),), auth_errors=auth_errors
         ),
         turn=TurnShape(id=turn_id, message=message),
         events=Events(**{**PROTOCOL, **events}),

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadtest.plan.protocol import Beat, ReadyStep
+from loadtest.plan.protocol import AutoReply, ReadyStep
 from loadtest.speak.connect_refusal import ConnectRefusal
 from loadtest.speak.phase_metrics import BUFFERS
 from loadtest.speak.session import LINGER_NS, MAX_UNMATCHED_LABELED, Session, SessionState
@@ -550,7 +550,7 @@ def test_opaque_payloads_answer_in_order() -> None:
 
 
 def test_json_by_order_heeds_what_its_fields_say() -> None:
-    talk = Talk(match="order", turn=(), heartbeat=[Beat(on={"type": "ping"}, send="pong")])
+    talk = Talk(match="order", turn=(), heartbeat=[AutoReply(on={"type": "ping"}, send="pong")])
     one, two = talk.begin(0), talk.begin(1)
     talk.hear(20, said("ping"), said("ack"), b"no JSON", said("thinking", seq=0, user_id="me"))
     talk.hear(
@@ -733,7 +733,7 @@ def test_begun_once_ended_once_and_every_event_is_one_thing(
     """Whatever is begun, sent, heard, waited for, lost, in whatever order."""
     talk = Talk(
         ready=[ReadyStep(wait={"type": "hello"})] if greeted else [],
-        heartbeat=[Beat(on={"type": "ping"}, send="pong")],
+        heartbeat=[AutoReply(on={"type": "ping"}, send="pong")],
         auth_errors=("failed",),
         turn_id="turn-{turn.number}",
         **manner,

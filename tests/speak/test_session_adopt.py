@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.plan.protocol import Adopt, Beat, CountAt, TimedBeat
+from loadtest.plan.protocol import Adopt, AutoReply, CountAt, TimedBeat
 from loadtest.speak import adopted_ids
 from loadtest.speak.session import Session
 from loadtest.speak.turn import Outcome
@@ -85,7 +85,9 @@ def test_of_several_named_turns_no_further_name_is_guessed() -> None:
 
 
 def test_events_without_any_id_go_to_the_turn_in_flight() -> None:
-    talk = Talk(**REALTIME, heartbeat=[Beat(on="ping", send="pong")], answer=(Beat(on="ask", send="yes"),))
+    talk = Talk(
+        **REALTIME, heartbeat=[AutoReply(on="ping", send="pong")], answer=(AutoReply(on="ask", send="yes"),)
+    )
     talk.hear(10, said("delta"))
     turn = talk.begin()
     talk.hear(20, said("delta"), said("ping"), said("ask"), said("ack"), created(None), created(True))
@@ -116,7 +118,7 @@ def test_what_comes_after_the_end_is_late_and_another_users_is_theirs() -> None:
 
 
 def test_a_request_that_names_an_adopted_turn_takes_its_place() -> None:
-    talk = Talk(**REALTIME, answer=(Beat(on="ask", send="{event.n}"),))
+    talk = Talk(**REALTIME, answer=(AutoReply(on="ask", send="{event.n}"),))
     turn = talk.begin()
     talk.begin(1)
     talk.hear(20, created("r-0", turn.id), said("ask", response_id="r-0", n=1))
@@ -250,7 +252,7 @@ def test_a_duplicate_counts_once_and_a_failure_fails() -> None:
 
 
 def test_a_request_is_none_of_the_events_that_end_a_turn() -> None:
-    talk = Talk(**CHUNKS, answer=(Beat(on="tool", send="ok"),))
+    talk = Talk(**CHUNKS, answer=(AutoReply(on="tool", send="ok"),))
     turn = talk.begin()
     talk.hear(20, said("chunk", turn, d={"chunks": 3}), said("tool", turn), said("tool", turn))
     assert (turn.outcome, turn.received, talk.session.outbox) == (None, 3, ["ok", "ok"])

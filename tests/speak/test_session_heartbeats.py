@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.plan.protocol import Beat, ReadyStep, TimedBeat
+from loadtest.plan.protocol import AutoReply, ReadyStep, TimedBeat
 from loadtest.speak.turn import NEVER, Outcome
 from tests.speak.talk import SECOND, TIMEOUT, Talk, said
 
@@ -137,7 +137,7 @@ def test_an_interval_may_change_and_end() -> None:
 
 
 def test_beats_and_turns_wake_each_in_its_time() -> None:
-    talk = Talk(heartbeat=[BEAT, Beat(on="ping", send="pong")], **NUMBERED)
+    talk = Talk(heartbeat=[BEAT, AutoReply(on="ping", send="pong")], **NUMBERED)
     turn = talk.begin()
     assert talk.session.wakes_ns == 2 * SECOND
     talk.session.tick(2 * SECOND)
@@ -186,7 +186,7 @@ def test_each_heartbeat_has_its_own_answer() -> None:
 @pytest.mark.parametrize("match", ["id", "order"])
 @pytest.mark.parametrize("on", ["ping", {"op": 9}])
 def test_a_heartbeat_of_the_target_is_no_answer_though_it_has_the_id_of_a_turn(on: Any, match: str) -> None:
-    talk = Talk(heartbeat=[Beat(on=on, send="pong")], match=match, first=(), end=(), count=1)
+    talk = Talk(heartbeat=[AutoReply(on=on, send="pong")], match=match, first=(), end=(), count=1)
     turn = talk.begin()
     talk.hear(20, said("ping", turn, op=9))
     assert (turn.outcome, turn.received, talk.session.outbox) == (None, 0, ["pong"])

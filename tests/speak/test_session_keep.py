@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.plan.protocol import Beat, ReadyStep
+from loadtest.plan.protocol import AutoReply, ReadyStep
 from loadtest.plan.template import escaped
 from loadtest.speak.compiled_protocol import MAX_KEPT_VALUE
 from loadtest.speak.kept_secrets import HIDDEN, MAX_SECRETS
@@ -157,9 +157,11 @@ def test_a_ready_step_and_a_heartbeat_keep_what_answers_say() -> None:
     talk = Talk(
         ready=[ReadyStep(wait={"type": "hello", "keep": {"a": "a"}}, keep={"b": "b"})],
         heartbeat=[
-            Beat(on={"type": "tick", "keep": {"c": "c"}}, send="{kept.a}{kept.b}{kept.c}", keep={"d": "d"})
+            AutoReply(
+                on={"type": "tick", "keep": {"c": "c"}}, send="{kept.a}{kept.b}{kept.c}", keep={"d": "d"}
+            )
         ],
-        answer=(Beat(on={"has": "ask"}, send="{kept.d} {last.e} {ready.a}"),),
+        answer=(AutoReply(on={"has": "ask"}, send="{kept.d} {last.e} {ready.a}"),),
         keep=({"type": "note", "keep": {"e": "e"}},),
         message="{kept.a} {kept.c} {turn.id}",
     )
@@ -187,7 +189,8 @@ def test_what_only_ready_steps_keep_is_filled_in_once() -> None:
 
 def test_answers_are_bounded() -> None:
     talk = Talk(
-        answer=(Beat(on={"has": "ask"}, send="{event.ask}"),), heartbeat=[Beat(on="ping", send="pong")]
+        answer=(AutoReply(on={"has": "ask"}, send="{event.ask}"),),
+        heartbeat=[AutoReply(on="ping", send="pong")],
     )
     for n in range(MAX_ANSWERS_PER_S):
         talk.hear(5, said(ask=n))

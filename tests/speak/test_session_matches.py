@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from loadtest.plan.match import Match
-from loadtest.plan.protocol import Beat, ReadyStep, TimedBeat
+from loadtest.plan.protocol import AutoReply, ReadyStep, TimedBeat
 from loadtest.speak.connect_refusal import ConnectRefusal
 from loadtest.speak.turn import Outcome, Turn
 from tests.speak.talk import SIGHTED, TIMEOUT, Talk, answer, ledger, said
@@ -145,7 +145,7 @@ def test_numbers_and_booleans_are_compared_by_one_rule_in_every_place(written: s
         talk = Talk(**typed, ready=[ReadyStep(wait=match)])
         talk.hear(1, payload)
         assert talk.session.state.name == "OPEN", match
-        talk = Talk(**typed, heartbeat=[Beat(on=match, send="pong")])
+        talk = Talk(**typed, heartbeat=[AutoReply(on=match, send="pong")])
         talk.hear(1, payload)
         assert talk.session.outbox == ["pong"], match
         with pytest.raises(ConnectRefusal, match="auth"):
@@ -193,7 +193,7 @@ def test_arrays_have_no_keys_to_tell() -> None:
 
 
 def test_a_ping_in_text_is_answered_and_is_no_answer() -> None:
-    talk = Talk(**{**OPAQUE, "count": 1}, heartbeat=[Beat(on="2", send="3")])
+    talk = Talk(**{**OPAQUE, "count": 1}, heartbeat=[AutoReply(on="2", send="3")])
     turn = talk.begin()
     talk.hear(20, b"2")
     assert turn.outcome is None
@@ -241,7 +241,7 @@ def test_an_error_without_a_type_before_ready_is_told() -> None:
 
 
 CALL: Match = {"has": ["method", "id"]}
-ANSWERING = {**JSON_RPC, "answer": (Beat(on=CALL, send='{"id":{event.id},"p":"{event.params.a}"}'),)}
+ANSWERING = {**JSON_RPC, "answer": (AutoReply(on=CALL, send='{"id":{event.id},"p":"{event.params.a}"}'),)}
 
 
 def test_a_request_of_the_target_is_answered_and_counted_apart() -> None:
@@ -254,7 +254,7 @@ def test_a_request_of_the_target_is_answered_and_counted_apart() -> None:
 
 
 def test_a_request_that_names_a_turn_takes_its_place_in_it() -> None:
-    talk = Talk(answer=(Beat(on="executing", send="ok"),))
+    talk = Talk(answer=(AutoReply(on="executing", send="ok"),))
     turn = talk.begin()
     talk.hear(20, *answer(turn))
     assert turn.outcome is Outcome.COMPLETE
@@ -270,7 +270,7 @@ def test_a_request_is_no_answer_though_it_has_the_id_of_a_turn() -> None:
 
 
 def test_a_request_by_order_is_no_answer() -> None:
-    talk = Talk(**{**BY_ORDER, "count": 1, "answer": (Beat(on={"has": "method"}, send="no"),)})
+    talk = Talk(**{**BY_ORDER, "count": 1, "answer": (AutoReply(on={"has": "method"}, send="no"),)})
     assert heard(talk, {"method": "ask"}).outcome is None
 
 
@@ -352,10 +352,10 @@ def test_nothing_that_is_another_users_is_answered_or_kept(named_by: str) -> Non
         turn_id="{uuid}",
         number=1,
         heartbeat=[
-            Beat(on={"type": "ping", **keep}, send="pong"),
+            AutoReply(on={"type": "ping", **keep}, send="pong"),
             TimedBeat(every="1s", send="beat", answer={"type": "beaten", **keep}),
         ],
-        answer=(Beat(on={"type": "ask", **keep}, send="yes"),),
+        answer=(AutoReply(on={"type": "ask", **keep}, send="yes"),),
         keep=({"type": "note", **keep},),
         ignore=({"type": "broadcast", **keep},),
     )

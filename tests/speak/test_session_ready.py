@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from loadtest.errors import Layer
-from loadtest.plan.protocol import Beat, ReadyStep
+from loadtest.plan.protocol import AutoReply, ReadyStep
 from loadtest.speak.connect_refusal import ConnectRefusal
 from loadtest.speak.session import SessionState
 from loadtest.speak.turn import NEVER, Outcome
 from tests.speak.talk import SECOND, TIMEOUT, Talk, answer, said
 
 GREETING = ReadyStep(wait={"type": "hello"}, within_ns=5 * SECOND)
-PING = Beat(on={"type": "ping"}, send='{"type":"pong","at":{now_ms}}')
+PING = AutoReply(on={"type": "ping"}, send='{"type":"pong","at":{now_ms}}')
 
 
 def test_without_steps_it_is_open_after_the_upgrade() -> None:
@@ -127,21 +127,23 @@ def test_a_heartbeat_is_answered_on_the_way_and_later() -> None:
 def test_a_heartbeat_may_come_before_what_it_would_carry() -> None:
     talk = Talk(
         ready=[ReadyStep(wait={"type": "hello"}, keep={"token": "token"})],
-        heartbeat=[Beat(on={"type": "ping"}, send="pong {ready.token}")],
+        heartbeat=[AutoReply(on={"type": "ping"}, send="pong {ready.token}")],
     )
     talk.hear(1, said("ping"), said("hello", token="t"), said("ping"))
     assert talk.session.outbox == ["pong ", "pong t"]
 
 
 def test_no_two_answers_carry_the_same_uuid() -> None:
-    talk = Talk(heartbeat=[Beat(on={"type": "ping"}, send="{uuid}")])
+    talk = Talk(heartbeat=[AutoReply(on={"type": "ping"}, send="{uuid}")])
     talk.hear(1, said("ping"), said("ping"))
     assert talk.session.outbox is not None
     assert len({*talk.session.outbox}) == 2
 
 
 def test_a_heartbeat_is_told_by_any_path() -> None:
-    talk = Talk(heartbeat=[Beat(on={"op": "1"}, send="a"), Beat(on={"op": "2", "type": "x"}, send="b")])
+    talk = Talk(
+        heartbeat=[AutoReply(on={"op": "1"}, send="a"), AutoReply(on={"op": "2", "type": "x"}, send="b")]
+    )
     talk.hear(1, said(op=1), said("x", op=2), said("y", op=2))
     assert talk.session.outbox == ["a", "b"]
     assert talk.counts() == {"heartbeat": 2, "received": 1, "unmatched": 1, "coalesced": 2}
@@ -254,7 +256,7 @@ def test_saying_something_of_ones_own() -> None:
 
 def test_values_are_read_when_something_is_said() -> None:
     values: dict[str, Any] = {"user.id": "old"}
-    talk = Talk(heartbeat=[Beat(on={"type": "ping"}, send="{user.id}")], values=values)
+    talk = Talk(heartbeat=[AutoReply(on={"type": "ping"}, send="{user.id}")], values=values)
     values["user.id"] = "new"
     talk.hear(1, said("ping"))
     assert talk.session.outbox == ["new"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.plan.protocol import Beat, Events, ReadyStep
+from loadtest.plan.protocol import AutoReply, Events, ReadyStep
 from loadtest.speak.connect_refusal import ConnectRefusal
 from loadtest.speak.event_reader import MAX_PATTERN_TEXT, Reader
 from loadtest.speak.turn import Outcome
@@ -29,7 +29,7 @@ TEXT: dict[str, Any] = {
 
 
 def test_fields_stand_in_the_groups_of_the_pattern() -> None:
-    talk = Talk(**TEXT, heartbeat=[Beat(on="PING", send="PONG")], message="ASK {turn.id}")
+    talk = Talk(**TEXT, heartbeat=[AutoReply(on="PING", send="PONG")], message="ASK {turn.id}")
     turn, other = talk.begin(0), talk.begin(1)
     talk.hear(20, b"WORD turn-0 0 hi", b"* news", b"PING", b"DONE turn-1 0 error: no", b"what")
     assert (turn.first_ns, other.outcome) == (20, Outcome.FAILED)
@@ -46,7 +46,7 @@ def test_fields_stand_in_the_groups_of_the_pattern() -> None:
 def test_values_of_groups_are_kept_and_sent_back() -> None:
     talk = Talk(
         **{**TEXT, "end": ({"type": "DONE", "keep": {"ticket": "text"}},)},
-        answer=(Beat(on="ASKED", send="ANSWER {event.text}"),),
+        answer=(AutoReply(on="ASKED", send="ANSWER {event.text}"),),
         message="ASK {turn.id} {last.ticket}",
     )
     talk.begin()

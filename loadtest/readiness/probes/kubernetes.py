@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from loadtest.judge.sections import section
+from loadtest.judge.manifest_access import section
 from loadtest.keep.json import parsed
 from loadtest.readiness.evidence import Evidence, Measure
 from loadtest.readiness.probe import KubernetesProbe

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from loadtest.catalog import FAILURES
 from loadtest.errors import ConfigError, Exit
 from loadtest.judge.generator_delay import COUNTS
-from loadtest.judge.sections import section
+from loadtest.judge.manifest_access import section
 from loadtest.judge.threshold_measurement import Measurement, lookup, measured_for, of_all_due
 from loadtest.keep.find import list_runs
 from loadtest.keep.folder import REPORT

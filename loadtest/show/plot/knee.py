@@ -8,7 +8,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from loadtest.judge.knee import Search, Tried
+from loadtest.judge.knee import ProbeResult, Search
 from loadtest.plan.threshold import parse_threshold
 from loadtest.show.metric_table import LABELS
 from loadtest.show.plot import canvas as layout
@@ -88,7 +88,7 @@ def _throughput(sheet: layout.Sheet, search: Search) -> None:
     layout.legend(panel, sheet.width_in, columns=3)
 
 
-def _caption(drawn: Sequence[Tried]) -> str:
+def _caption(drawn: Sequence[ProbeResult]) -> str:
     counted = f"n={format_count(len(drawn))} runs"
     turns = any(each.p95_ms is not None for each in drawn)
     return f"turns complete per second, {counted}" if turns else f"achieved, {counted}"
@@ -147,7 +147,7 @@ def _limit(axes: Axes, search: Search) -> None:
                      label=f"the limit lies between {amount(low)} and {amount(high)}")  # fmt: skip
 
 
-def _points(axes: Axes, points: Sequence[tuple[Tried, float | None]]) -> None:
+def _points(axes: Axes, points: Sequence[tuple[ProbeResult, float | None]]) -> None:
     for answer, label in ANSWERS.items():
         look = style.PROBES[answer]
         fill = look.colour if answer == "missed" else style.SURFACE

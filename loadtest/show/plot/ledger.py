@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from loadtest.judge.sections import Manifest, section
+from loadtest.judge.manifest_access import Manifest, section
 from loadtest.show.counter_table import EVENTS, GOOD_EVENTS, OUTCOMES
 from loadtest.show.manifest import as_integer
 from loadtest.show.plot import canvas as layout

@@ -10,16 +10,16 @@ from functools import cached_property
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from loadtest.judge.manifest_access import Manifest, section
 from loadtest.judge.measurement_window import measured_span
-from loadtest.judge.sections import Manifest, section
 from loadtest.measure.totals import Totals
+from loadtest.show.build_report import build_report
 from loadtest.show.charts import run_charts
 from loadtest.show.document import Chart, Plot
 from loadtest.show.manifest import ReadableRun, as_integer
 from loadtest.show.plot import connections, ledger, spectrum, style, svg, timeline
 from loadtest.show.plot.canvas import Heading
-from loadtest.show.report import Report
-from loadtest.show.report_model import build_report
+from loadtest.show.report_model import Report
 from loadtest.show.run import CONNECTIONS, COUNTED, PERCENTILES
 from loadtest.show.series import Series, read_series
 from loadtest.show.threshold_limits import Limit, limits_of

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from loadtest.judge.sections import section
+from loadtest.judge.manifest_access import section
 from loadtest.show.comparison_data import Board, DrawnSide
 from loadtest.show.counter_table import EVENTS, OUTCOMES, closed_by_target
 from loadtest.show.manifest import as_integer

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 from xml.etree import ElementTree
 
-from loadtest.judge.sections import Manifest, number
+from loadtest.judge.manifest_access import Manifest, number
+from loadtest.show.build_report import IN_DOUBT, build_report
 from loadtest.show.metric_table import NOT_MEASURED
-from loadtest.show.report import Report, ThresholdRow
-from loadtest.show.report_model import IN_DOUBT, build_report
+from loadtest.show.report_model import Report, ThresholdRow
 
 CaseKind = Literal["passed", "failure", "error"]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from loadtest.judge.sections import Manifest, section
+from loadtest.judge.manifest_access import Manifest, section
+from loadtest.show.build_report import build_report
 from loadtest.show.manifest import as_integer, rows
-from loadtest.show.report import Report
-from loadtest.show.report_model import build_report
+from loadtest.show.report_model import Report
 from loadtest.show.sanitize import printable
 from loadtest.show.values import count_values, metric_values, rate_values
 

@@ -46,8 +46,8 @@ ALSO_APART = (
 """Counters of these users that are also counted apart, so that those of all others can be computed."""
 
 
-class FaultInjection:
-    """The faults of one shard: it makes the connections, and cuts them when it is time.
+class ChaosInjection:
+    """The chaos of one shard: it makes the connections, and cuts them when it is time.
 
     ``connections`` gives the current connection of each user. ``slow_recorder`` records the users who read
     slowly, ``bytes_per_s`` is how fast they read; ``broken`` are the broken messages.
@@ -66,9 +66,9 @@ class FaultInjection:
         if chaos.cut is not None:
             context.poller.timers.add(context.start_ns + chaos.cut.at_ns, self._cut)
 
-    def new_connection(self, user: int, values: dict[str, Any]) -> FaultyConnection:
+    def new_connection(self, user: int, values: dict[str, Any]) -> ChaosConnection:
         """A connection of a user, not opened yet."""
-        return FaultyConnection(self, user, values, slow=user in self.context.slow)
+        return ChaosConnection(self, user, values, slow=user in self.context.slow)
 
     def _cut(self, due_ns: int) -> None:
         """Cut the connections whose turn it is; one that is not ready cannot be cut."""
@@ -79,26 +79,26 @@ class FaultInjection:
         self._cuts += 1
         for connection in list(self._connections()):
             if connection.user - context.assignment.first in users and isinstance(
-                connection, FaultyConnection
+                connection, ChaosConnection
             ):
                 connection.cut()
         if cut.every_ns is not None:
             context.poller.timers.add(due_ns + cut.every_ns, self._cut)
 
 
-class FaultyConnection(Connection):
+class ChaosConnection(Connection):
     """A connection that can be cut, whose user may leave in mid-turn and may send broken messages.
 
-    ``slow``: once it is ready, the user reads no more than ``FaultInjection.bytes_per_s``. Such a user is
+    ``slow``: once it is ready, the user reads no more than ``ChaosInjection.bytes_per_s``. Such a user is
     never pinged: its pongs would lie unread because of us, and look like a dead peer. Nor does it miss the
     answer to a heartbeat.
     """
 
-    __slots__ = ("_faults", "_leaving", "_may_read_ns", "_slow")
+    __slots__ = ("_chaos", "_leaving", "_may_read_ns", "_slow")
 
-    def __init__(self, faults: FaultInjection, user: int, values: dict[str, Any], *, slow: bool) -> None:
-        super().__init__(faults.context, user, values, faults.slow_recorder if slow else None)
-        self._faults = faults
+    def __init__(self, chaos: ChaosInjection, user: int, values: dict[str, Any], *, slow: bool) -> None:
+        super().__init__(chaos.context, user, values, chaos.slow_recorder if slow else None)
+        self._chaos = chaos
         self._slow = slow
         self.session.may_be_silent = slow
         self._may_read_ns = 0
@@ -132,7 +132,7 @@ class FaultyConnection(Connection):
         if broken is not None:
             context.recorder.metrics.count("chaos.malformed.sent")
             context.recorder.metrics.count(f"chaos.malformed.sent.{broken.value}")
-            self.send_as_it_is(self._faults.broken[broken])
+            self.send_as_it_is(self._chaos.broken[broken])
         turn = super().begin(seq, position, intended_ns, row, kind, written=written)
         if is_left(context.chaos, context.seed, seq):
             self._leaving = [*(self._leaving or ()), turn]
@@ -192,7 +192,7 @@ class FaultyConnection(Connection):
         del metrics.receive_lag[lags:]
         taken = metrics.bytes_received - taken
         if taken and self.is_open:
-            self._may_read_ns = now_ns + taken * NS_PER_S // self._faults.bytes_per_s
+            self._may_read_ns = now_ns + taken * NS_PER_S // self._chaos.bytes_per_s
             self._watch(0)
             self.context.poller.timers.add(self._may_read_ns, self._read_on)
 

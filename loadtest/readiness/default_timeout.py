@@ -16,7 +16,7 @@ RUN_S, AROUND_RUN_S = 60.0, 60.0
 """How long a load run is taken to last where that is not said, and what it needs around that."""
 
 
-def usual_timeout_s(probe: Probe, levels: Iterable[Level]) -> float:
+def default_timeout_s(probe: Probe, levels: Iterable[Level]) -> float:
     """Enough for all samples of a component that is as slow as the slowest of its levels, and for all looks.
 
     A component within its levels is then judged by all the samples that were asked for.

@@ -1,6 +1,13 @@
 from __future__ import annotations
 
-from loadtest.plan.names import asks_for, columns, data_values, env_names, unknown_names, user_values
+from loadtest.plan.placeholder_names import (
+    asks_for,
+    columns,
+    data_values,
+    env_names,
+    unknown_names,
+    user_values,
+)
 
 
 def test_columns_have_the_name_of_their_group() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sample import SampleRun
 
-from loadtest.show.report_model import build_report, instant_text, load_text, measured_text, standing
+from loadtest.show.build_report import build_report, instant_text, load_text, measured_text, standing
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
