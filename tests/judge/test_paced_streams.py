@@ -58,7 +58,7 @@ def test_a_run_whose_pace_was_not_kept_is_invalid() -> None:
     late = good_totals(None, {"chunk.lateness": [9.0] * 200})
     made = judged(manifest({"turn.completion.p95": "< 1s"}, **VOICE), late)
     assert (made["verdict"]["outcome"], made["verdict"]["exit_code"]) == ("invalid", 4)
-    assert "it did not hear what it was to be sent" in made["verdict"]["reason"]
+    assert "It did not hear the file at its pace" in made["verdict"]["reason"]
 
 
 @pytest.mark.parametrize(
