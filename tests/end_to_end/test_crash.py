@@ -29,11 +29,11 @@ from loadtest.speak.session import Session
 
 whole, seen = Session.receive, [0]
 
-def receive(self, payloads, at_ns):
+def receive(self, payloads, at_ns, *more):
     seen[0] += 1
     if seen[0] == 60:
         raise RuntimeError("made to fail")
-    return whole(self, payloads, at_ns)
+    return whole(self, payloads, at_ns, *more)
 
 Session.receive = receive
 """

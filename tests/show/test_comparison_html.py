@@ -61,6 +61,7 @@ def test_it_begins_with_the_forest_and_then_has_a_sentence_per_release() -> None
     assert text.count('<details class="one">') == 7
 
 
+@pytest.mark.long
 def test_releases_are_series_of_one_colour_each_and_runs_lead_to_their_reports() -> None:
     charts = [chart for charts in _data("many") for chart in charts]
     assert {chart["kind"] for chart in charts} == {"runs", "percentile", "time"}
