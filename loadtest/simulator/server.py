@@ -30,6 +30,10 @@ WRITE_LIMIT = 256 * 1024
 OPEN_TIMEOUT_S = 30.0
 CLOSE_TIMEOUT_S = 2.0
 
+COLLECTED_AFTER = 50_000
+"""New objects until Python looks for cycles. A connection is some hundred of them, and none are cycles: of
+10,000 connections in 7 s, looking after every 700 took a third of the time."""
+
 
 def run(options: Options) -> None:
     """Serve until SIGTERM, SIGINT, ``max_ns``, or the end of standard input where that is asked for.
@@ -74,6 +78,7 @@ async def serve(options: Options) -> None:
     async with server:
         announce(options.host, next(iter(server.sockets)).getsockname()[1], tls=tls is not None)
         gc.freeze()
+        gc.set_threshold(COLLECTED_AFTER)
         await _until_halted(simulation, halt)
 
 
