@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +28,15 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 SLOWEST_FIRST = ("end_to_end", "run", "drive", "faults", "live", "simulator", "readiness", "cli")
 TESTS = Path(__file__).parent
 UNDRAWN = TESTS / "undrawn"
+
+
+LONG_UNTIL = float(os.environ.get("LONG_TESTS_UNTIL", "inf"))
+"""Seconds of the epoch: long tests that would begin later are skipped, and say so, since half an hour is all there is."""
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("long") and time.time() > LONG_UNTIL:
+        pytest.skip("no time was left for it: this machine is slow")
 
 
 @pytest.fixture(scope="session", autouse=True)
