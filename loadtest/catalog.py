@@ -737,7 +737,8 @@ EVENT_COUNTERS = (
     ),
     Counter(
         "events.after_failure",
-        "came when their turn had failed or was refused; they are among the late, and no fault of delivery",
+        "the first four that came when their turn had failed or was refused; they are among the late, and no"
+        " fault of delivery",
         "of the late: their turn had failed",
     ),
     Counter(

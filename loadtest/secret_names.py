@@ -73,6 +73,9 @@ HEARD_KEY = re.compile(rf"{MEMBER_KEY.pattern}|{_PREFIX}(?:{'|'.join(HEARD)})", 
 QUERY_KEY = re.compile(rf"{_PREFIX}(?:{'|'.join(QUERY)})", re.IGNORECASE)
 """Query parameters that name a secret."""
 
+NAMING = frozenset({"turns", "mix", "keep", "thresholds"})
+"""Tables of a plan whose keys are names of its own: a kind of turn may be called ``token``."""
+
 _LINE = re.compile(r"(?:^|[\r\n])([\w.-]{1,80}+)(:[ \t]{0,8}+)([^\r\n\0]++)")
 _SETTING = re.compile(r"(?<![\w.%\"'-])([\w.-]{1,80}+)(\\{0,15}+[=:])([^\s\"'&;,\\\0{\[][^\s\"'&;,\\\0]*+)")
 _LINE_IN_JSON = re.compile(r"\\[nr]([\w.-]{1,80}+)(:)((?:[^\r\n\0\\\"]|\\(?![nru0]))++)")

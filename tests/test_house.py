@@ -184,9 +184,3 @@ def test_the_drawing_counts_modules_and_lines_and_tells_the_imports() -> None:
     }
     drawn = [line.split() for line in draw([Module(*file) for file in files.items()]).splitlines()]
     assert drawn[1:] == [["plan", "1", "1"], ["speak", "1", "2", "plan"], ["all", "2", "3"]]
-
-
-@pytest.mark.long
-def test_the_tree_keeps_every_rule() -> None:
-    """As ``make check`` does, which takes 10 s of a core: nobody waits for it twice."""
-    assert [str(finding) for finding in check_tree(ROOT)] == []

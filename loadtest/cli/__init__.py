@@ -8,6 +8,7 @@ until ``main`` has taken over the signals, Ctrl-C would print a traceback.
 from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # what signal is made of, without the import of enum
+import gc
 import os
 import sys
 
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 HANGUP = (_signal.SIGHUP,) if hasattr(_signal, "SIGHUP") else ()
 """Windows has none."""
+
+COLLECTED_AFTER = 10_000
+"""New objects until Python looks for cycles, in place of 700: looking takes a tenth of the imports, 0.11 of
+1.2 CPU seconds until a run may begin."""
 
 INTERRUPTED = 130
 """``errors.Exit.INTERRUPTED``, which is not imported yet."""
@@ -32,6 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is not None:
         return _run(list(argv))
     _on_signals(_leave)
+    gc.set_threshold(COLLECTED_AFTER)
     code = _run(None)
     _on_signals(_signal.SIG_IGN)
     return code

@@ -28,6 +28,7 @@ from loadtest.secret_names import (
     KEY,
     LONGEST_SUBPROTOCOL,
     MEMBER_KEY,
+    NAMING,
     PLACES,
     QUERY_KEY,
     SENT,
@@ -102,9 +103,6 @@ _URL_SAFE = str.maketrans("-_", "+/")
 
 WRITTEN_BY_USERS = frozenset({"scenario", "target", "process", "fingerprint"})
 """Sections of ``run.json`` that hold what a user wrote; the keys of all others are labels of numbers."""
-
-NAMING = frozenset({"turns", "mix", "keep", "thresholds"})
-"""Tables of a plan whose keys are names of its own: a kind of turn may be called ``token``."""
 
 _OWN_KEY = re.compile(r"[a-z][a-z0-9_]{0,40}(?:\.[a-z0-9_]{1,40}){0,6}(?:\[[\w/-]{1,80}\])?")
 """What our own keys look like: ``turn.first_event``, ``duration_s``."""

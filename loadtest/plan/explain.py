@@ -41,7 +41,7 @@ from loadtest.plan.threshold import DELIVERY_RATIOS, Threshold, split_population
 from loadtest.plan.trace_parent import TRACE_PARENT, trace_parent
 from loadtest.plan.unmeasured import unmeasured_counters
 from loadtest.plan.visible import visible
-from loadtest.plan.written_secrets import data_secret_columns, shown_template
+from loadtest.plan.written_secrets import data_secret_columns, hide_of_scenario, shown_template
 from loadtest.units import format_bytes, format_count, format_duration, format_rate, format_ratio
 
 MARKS = 8
@@ -71,7 +71,8 @@ def explain(scenario: Scenario, sent_size: SentSize) -> list[Section]:
     for each in scenario.parts:
         before = f"{each.name}: " if scenario.populations else ""
         parts[f"{before}Not measurable"] = _unknown(each)
-    found = [Section(title, tuple(lines)) for title, lines in parts.items()]
+    hide = hide_of_scenario(scenario)
+    found = [Section(hide(title), tuple(map(hide, lines))) for title, lines in parts.items()]
     return [section for section in found if section.lines]
 
 
@@ -198,7 +199,7 @@ def _ready(scenario: Scenario) -> Iterator[str]:
         yield f"from ready on: {_told_timed(timed)}"
     if (leave := scenario.protocol.connect.leave) is not None:
         wait = "" if leave.wait is None else f", wait for {match_words(leave.wait)}"
-        yield f"before the close: send {shown_template(leave.send)}{wait}"
+        yield f"before the close: send {visible(shown_template(leave.send))}{wait}"
 
 
 def _told_step(step: ReadyStep) -> str:

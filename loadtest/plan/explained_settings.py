@@ -89,7 +89,7 @@ def _shown(value: object, hidden: Collection[str], name: str = "") -> str:
     elif isinstance(value, list):
         text = ", ".join(_shown(each, hidden, name) for each in value)
     elif isinstance(value, str):
-        address = "://" in value and HIDDEN not in value
+        address = ("://" in value or value.startswith("/")) and HIDDEN not in value
         public = without_secret(name, public_url(value) if address else value, "value")
         text = NOT_SHOWN if public == HIDDEN or value in hidden else printable(public)
     else:

@@ -19,8 +19,9 @@ from loadtest.plan.protocol import (
     TurnShape,
 )
 from loadtest.plan.protocol_file import asked_columns, templates
+from loadtest.plan.settings import public_url, without_secret
 from loadtest.plan.visible import visible
-from loadtest.plan.written_secrets import shown_subprotocols, shown_template
+from loadtest.plan.written_secrets import hide_of_protocol, shown_subprotocols, shown_template
 from loadtest.units import format_duration
 
 UNMEASURED = "not measured: no path"
@@ -33,7 +34,12 @@ Row = tuple[str, str]
 
 
 def understood(protocol: Protocol) -> Iterator[Row]:
-    """Topic and sentence of everything that decides what is sent and what is counted."""
+    """Topic and sentence of everything that decides what is sent and what is counted, without secrets."""
+    hide = hide_of_protocol(protocol)
+    yield from ((topic, hide(sentence)) for topic, sentence in _understood(protocol))
+
+
+def _understood(protocol: Protocol) -> Iterator[Row]:
     yield "name", f"{protocol.name}  {protocol.about}".rstrip()
     if protocol.held_against:
         yield "held against", protocol.held_against
@@ -55,7 +61,10 @@ def understood(protocol: Protocol) -> Iterator[Row]:
 def _frames(protocol: Protocol) -> Iterator[Row]:
     """How frames hold messages, where a message is not simply a frame."""
     if protocol.codec is not None:
-        settings = ", ".join(f"{name} = {value}" for name, value in protocol.codec.settings.items())
+        values = {
+            name: without_secret(name, str(value), "codec") for name, value in protocol.codec.settings.items()
+        }
+        settings = ", ".join(f"{name} = {value}" for name, value in values.items())
         told = f" ({settings})" if settings else ""
         yield (
             "codec",
@@ -67,7 +76,7 @@ def _frames(protocol: Protocol) -> Iterator[Row]:
 
 
 def _connect(connect: Connect) -> Iterator[Row]:
-    yield "path", connect.path
+    yield "path", public_url(connect.path)
     if connect.subprotocols:
         yield "subprotocols", shown_subprotocols(connect.subprotocols)
     yield (

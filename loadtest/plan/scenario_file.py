@@ -19,7 +19,14 @@ from loadtest.plan.overrides import Overrides, applied, assignments
 from loadtest.plan.placeholder_names import asks_for
 from loadtest.plan.scenario import DataRows, Scenario, Traffic
 from loadtest.plan.schema import SCENARIO_TABLE
-from loadtest.plan.settings import HIDDEN, public_protocol, public_requests, public_url, without_secret
+from loadtest.plan.settings import (
+    HIDDEN,
+    public_command,
+    public_protocol,
+    public_requests,
+    public_url,
+    without_secret,
+)
 from loadtest.plan.shipped import find
 from loadtest.plan.toml_reader import Source, TomlTable, quoted, read_document
 
@@ -86,7 +93,7 @@ def _make_public(scenario: Scenario, settings: Plain) -> None:
     protocol = settings["protocol"] = public_protocol(cast("Plain", settings["protocol"]))
     if isinstance(codec := protocol.get("codec"), dict):
         protocol["codec"] = public_descriptors(codec)
-    if scenario.prepare:
+    if "prepare" in settings:
         settings["prepare"] = public_requests(settings["prepare"])
     if scenario.traffic is not None and scenario.traffic.data:
         cast("Plain", settings["traffic"])["data"] = _summary(scenario.traffic.data)
@@ -97,6 +104,10 @@ def _public_target(scenario: Scenario, target: Plain) -> Plain:
     public: Plain = {"url": public_url(scenario.target.url)}
     if "proxy" in target:
         public["proxy"] = public_url(scenario.target.proxy)
+    auth = scenario.target.auth
+    if auth is not None and auth.token_command:
+        written = cast("Plain", target["auth"])
+        public["auth"] = {**written, "token_command": public_command(auth.token_command)}
     for part in ("headers", "cookies", "query"):
         values = target.get(part)
         if isinstance(values, dict):

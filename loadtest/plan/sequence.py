@@ -31,7 +31,7 @@ def turn_sequence(
     connect, events, turn = protocol.connect, protocol.events, protocol.turn
     for asked in prepare:
         yield from _request(asked)
-    yield _line(OUT, f"GET {path or connect.path}, an upgrade to WebSocket")
+    yield _line(OUT, f"GET {public_url(path or connect.path)}, an upgrade to WebSocket")
     yield _line(IN, "101")
     for step in connect.ready:
         yield _step(step)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import cast
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -46,6 +46,22 @@ def public_url(url: str) -> str:
     if not at and public == asked:
         return url
     return urlunsplit(parts._replace(netloc=netloc, query=urlencode(public, safe="{}[] ")))
+
+
+_FLAG = re.compile(r"-[A-Za-z]|--[a-z][a-z-]{0,39}")
+_OPTION = re.compile(r"(--?[A-Za-z][\w-]{0,39}=).+", re.DOTALL)
+
+
+def public_command(words: Sequence[str]) -> list[str]:
+    """A command line without its arguments, any of which may be a secret; names of options stay."""
+    return [*words[:1], *map(_public_argument, words[1:])]
+
+
+def _public_argument(word: str) -> str:
+    if _FLAG.fullmatch(word):
+        return word
+    option = _OPTION.fullmatch(word)
+    return f"{option[1]}{HIDDEN}" if option else HIDDEN
 
 
 def protocol_settings(protocol: Protocol) -> Plain:

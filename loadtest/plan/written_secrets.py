@@ -6,24 +6,20 @@ are taken out of everything that a run keeps or shows, also where a server repea
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+from loadtest.plan.protocol import Protocol
 from loadtest.plan.protocol_file import templates
 from loadtest.plan.scenario import DataRows, Scenario
-from loadtest.plan.secrets import SHORTEST_WRITTEN, scenario_secrets
+from loadtest.plan.schema import SCENARIO_TABLE
+from loadtest.plan.secrets import SHORTEST_WRITTEN, scenario_secrets, written_secrets
+from loadtest.plan.settings import HIDDEN as NOT_KEPT
+from loadtest.plan.settings import protocol_settings
 from loadtest.plan.template import PLACEHOLDER, Template, escaped
-from loadtest.secret_names import (
-    KEY,
-    PLACES,
-    PUBLIC_HEADERS,
-    SENT_KEY,
-    sounds_secret,
-    subprotocol_secrets,
-)
-
-_BEGUN = re.compile(r"[{\[]")
+from loadtest.plan.text_secrets import USER_OF_URL, secrets_in, settings_secrets
+from loadtest.plan.visible import visible
+from loadtest.secret_names import PUBLIC_HEADERS, sounds_secret, subprotocol_secrets
 
 HIDDEN = "[redacted]"
 """Stands where a template that is shown writes a secret itself."""
@@ -54,10 +50,72 @@ def shown_subprotocols(names: Sequence[str]) -> str:
 
 
 def plan_secrets(scenario: Scenario) -> list[str]:
-    """Values of data rows, of subprotocols and of messages that may be secrets, each once."""
+    """Values of data rows, of subprotocols, messages and settings that may be secrets, each once."""
     every = (scenario, *(each.scenario for each in scenario.populations))
-    found = dict.fromkeys(value for each in every for value in _found(each))
+    rows = (value for each in every if each.traffic is not None for value in _of_rows(each.traffic.data))
+    found = dict.fromkeys([*rows, *_of_plan(scenario)])
     return list(filter(_may_be_secret, found))
+
+
+Hide = Callable[[str], str]
+"""Takes secrets out of a line."""
+
+
+def hide_of_scenario(scenario: Scenario) -> Hide:
+    """Takes out of a line what the scenario, a population or its protocol writes that may be a secret."""
+    return _hide(
+        [*(value for each in scenario.parts for value in written_secrets(each.target)), *_of_plan(scenario)]
+    )
+
+
+def hide_of_protocol(protocol: Protocol) -> Hide:
+    """Takes out of a line what the protocol writes that may be a secret."""
+    return _hide(settings_secrets(protocol_settings(protocol)))
+
+
+_SCHEME = re.compile(r"(?:bearer|basic)(?: +|$)", re.IGNORECASE)
+
+
+def _hide(found: Iterable[str]) -> Hide:
+    """Of a value with placeholders each text beside them is taken out: lines may show them filled."""
+    texts = (
+        _SCHEME.sub("", text.strip()) for value in found for text in PLACEHOLDER.sub("\0", value).split("\0")
+    )
+    secrets = {text for text in texts if len(text) >= SHORTEST_WRITTEN and text != NOT_KEPT}
+    forms = sorted({form for each in secrets for form in _forms(each)}, key=len, reverse=True)
+
+    def hide(line: str) -> str:
+        line = USER_OF_URL.sub(f"{HIDDEN}@", line)
+        for form in forms:
+            line = line.replace(form, HIDDEN)
+        return _CUT.sub(lambda cut: _without_beginning(cut[0], forms), line)
+
+    return hide
+
+
+def _forms(secret: str) -> tuple[str, ...]:
+    """A secret as lines show it: as it is written, in JSON, and with escapes for what nobody would see."""
+    return secret, escaped(secret), visible(secret), visible(escaped(secret))
+
+
+_CUT = re.compile(r"\S+?(?=\.\.\.|…)")
+"""What stands before the mark of a text that was cut."""
+
+SHORTEST_BEGINNING = 4
+"""Letters of a secret that a cut has left."""
+
+
+def _without_beginning(text: str, forms: Sequence[str]) -> str:
+    for at in range(len(text) - SHORTEST_BEGINNING + 1):
+        if any(form.startswith(text[at:]) for form in forms):
+            return f"{text[:at]}{HIDDEN}"
+    return text
+
+
+def _of_plan(scenario: Scenario) -> Iterator[str]:
+    for each in (scenario, *(each.scenario for each in scenario.populations)):
+        yield from _found(each)
+    yield from settings_secrets(SCENARIO_TABLE.write(scenario))
 
 
 def _may_be_secret(value: str) -> bool:
@@ -67,7 +125,6 @@ def _may_be_secret(value: str) -> bool:
 def _found(scenario: Scenario) -> Iterator[str]:
     traffic, target, protocol = scenario.traffic, scenario.target, scenario.protocol
     if traffic is not None:
-        yield from _of_rows(traffic.data)
         yield from secrets_in(traffic.message or "")
     yield from subprotocol_secrets(target.subprotocols or ())
     yield from subprotocol_secrets(protocol.connect.subprotocols)
@@ -90,44 +147,3 @@ def _of_rows(rows: DataRows) -> Iterator[str]:
 def data_secret_columns(rows: DataRows) -> list[str]:
     """The columns of data that hold secrets, by their name."""
     return [column for column in (rows[0] if rows else ()) if sounds_secret(column)]
-
-
-def secrets_in(text: str) -> Iterator[str]:
-    """The values in a message, or the template of one, whose keys or header lines name a secret.
-
-    JSON may follow something else, as in ``40{"token":"x"}``.
-    """
-    if not _is_json(text):
-        places = (place for pattern in PLACES for place in pattern.finditer(text))
-        yield from dict.fromkeys(place[3].strip() for place in places if SENT_KEY.fullmatch(place[1]))
-    waiting: list[tuple[object, bool]] = [(_parsed(text), False)]
-    while waiting:
-        node, is_secret = waiting.pop()
-        if isinstance(node, dict):
-            waiting.extend((value, is_secret or _holds_secret(key, value)) for key, value in node.items())
-        elif isinstance(node, list):
-            waiting.extend((value, is_secret) for value in node)
-        elif is_secret and isinstance(node, str | int | float) and not isinstance(node, bool):
-            yield str(node)
-        elif isinstance(node, str) and _is_json(node):
-            waiting.append((_parsed(node), False))
-
-
-def _is_json(text: str) -> bool:
-    """Whether a text begins as an object or a list in JSON does; a placeholder is neither."""
-    return PLACEHOLDER.sub("0", text).lstrip().startswith(("{", "["))
-
-
-def _parsed(text: str) -> object:
-    """The first object or list in a text, where a number may stand in any gap; None if there is none."""
-    filled = PLACEHOLDER.sub("0", text)
-    begun = _BEGUN.search(filled)
-    try:
-        return None if begun is None else json.JSONDecoder().raw_decode(filled, begun.start())[0]
-    except (ValueError, RecursionError):
-        return None
-
-
-def _holds_secret(key: str, value: object) -> bool:
-    """Whether a member is a secret as a whole; of an object under ``auth`` the inner keys decide."""
-    return bool((SENT_KEY if isinstance(value, str) else KEY).fullmatch(key))

@@ -10,7 +10,7 @@ from loadtest.plan.protocol import Protocol
 from loadtest.plan.protocol_file import templates
 from loadtest.plan.secrets import SHORTEST_WRITTEN
 from loadtest.plan.template import Template
-from loadtest.plan.written_secrets import secrets_in
+from loadtest.plan.text_secrets import secrets_in
 from loadtest.secret_names import sounds_secret
 from loadtest.speak.template_match import TemplateMatch
 

@@ -20,6 +20,10 @@ REMEMBERED_NS = 60_000_000_000
 MiB a minute, for ten minutes."""
 
 
+MAX_AFTER_FAILURE = 4
+"""Events that may belong to the end of a turn that failed: one more error, and that the target is idle again.
+More of them are of a target that is still at work on a turn which is over."""
+
 _Known = tuple[str, int, MissingNumbers | None, Outcome | None, int, "CompiledTurn"]
 """What is kept of an ended turn: its id, the number expected next, those lost, its outcome,
 the instant its ledger was closed, and its kind."""
@@ -43,13 +47,14 @@ class RecentTurns:
     and whether they were lost with their connection.
     """
 
-    __slots__ = ("_last", "_start", "waiting")
+    __slots__ = ("_after_failure", "_last", "_start", "waiting")
 
     def __init__(self, sequence_start: int) -> None:
         self._start = sequence_start
         # Not a dictionary: to enter a turn and forget one costs 0.05 us and not 0.3, and who looks is rare.
         # Made with the first turn: empty ones would cost an idle connection 600 bytes.
         self._last: deque[_Known] | None = None
+        self._after_failure: dict[object, int] | None = None
         self.waiting: dict[str, tuple[int, Turn]] = {}
 
     def remember(self, turn: Turn, at_ns: int) -> None:
@@ -83,12 +88,22 @@ class RecentTurns:
         known = self._known(turn_id)
         return known[5] if known is not None and known[3] is COMPLETE else None
 
-    def had_failed(self, turn_id: object) -> bool:
-        """Whether the turn of that id is remembered, or waits, and had failed or was refused."""
+    def ends_failed(self, turn_id: object) -> bool:
+        """Whether an event, one of the first few after its turn failed or was refused, belongs to its end."""
         waits = self.waiting.get(turn_id) if isinstance(turn_id, str) else None
         known = self._known(turn_id)
         outcome = waits[1].outcome if waits is not None else None if known is None else known[3]
-        return outcome in {Outcome.FAILED, Outcome.REFUSED}
+        if outcome not in {Outcome.FAILED, Outcome.REFUSED}:
+            return False
+        counted = self._after_failure
+        if counted is None:
+            counted = self._after_failure = {}
+        # The newest stands last, and as many are kept as turns are remembered.
+        n = counted.pop(turn_id, 0) + 1
+        counted[turn_id] = n
+        if len(counted) > REMEMBERED:
+            del counted[next(iter(counted))]
+        return n <= MAX_AFTER_FAILURE
 
     def last_complete_kind(self) -> CompiledTurn | None:
         """The kind of the turn that ended last, if it is remembered, and was complete."""

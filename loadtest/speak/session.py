@@ -1324,10 +1324,10 @@ class Session:
             self._count_unmatched(payload)
 
     def _count_late(self, heard: Heard, turn_id: Any, payload: bytes) -> None:
-        """An event of a turn that has ended; what winds up one that had failed is told apart."""
+        """An event of a turn that has ended; the few that end one that had failed are told apart."""
         metrics = self.recorder.metrics
         metrics.events_late += 1
-        if self._recent_turns.had_failed(turn_id):
+        if self._recent_turns.ends_failed(turn_id):
             metrics.count("events.after_failure")
         self._count_said_again(heard, turn_id, payload)
         self._show("late", payload)

@@ -60,7 +60,7 @@ def test_a_newcomer_follows_the_page(launch: Launch, tmp_path: Path) -> None:
         text=True, timeout=180, check=False,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert ended.stdout.count("exit code 0") == 3
+    assert ended.stdout.count("\nGO  exit code 0\n") == 3
     assert sorted(path.name for path in (tmp_path / "public").iterdir()) == ["ready.html", "ready.pdf"]
     watch = subprocess.Popen(
         [*LOADTEST, *words("watch", page)], cwd=tmp_path, env=environment, stdout=subprocess.PIPE,

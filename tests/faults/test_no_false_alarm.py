@@ -44,6 +44,7 @@ SOUND = {
     "turns.numbered",
     "pings.sent",
     "pings.answered",
+    "pings.in_flight",
     "bytes.sent",
     "bytes.received",
     "compression.negotiated",

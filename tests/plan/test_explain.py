@@ -197,7 +197,7 @@ auth = { kind = "jwt", secret_env = "S", send_as = "subprotocol" }
     assert "abc" not in text
 
 
-@pytest.mark.parametrize("auth", ['token_env = "T"', 'token_file = "t"', 'token_command = ["a", "b"]'])
+@pytest.mark.parametrize("auth", ['token_env = "T"', 'token_file = "t"', 'token_command = ["a", "-b"]'])
 def test_a_token_is_told_by_where_it_comes_from(folder: Folder, auth: str) -> None:
     text = told(folder.load(HEAD + f'auth = {{ kind = "token", {auth} }}'))
     assert "target.auth.kind = token: one token for all\n" in text

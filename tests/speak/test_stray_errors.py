@@ -11,6 +11,7 @@ import pytest
 from loadtest.plan.protocol import Protocol
 from loadtest.plan.protocol_file import load_protocol
 from loadtest.speak.compiled_protocol import CompiledProtocol
+from loadtest.speak.recent_turns import MAX_AFTER_FAILURE, REMEMBERED, RecentTurns
 from loadtest.speak.session import Session, SessionState
 from loadtest.speak.turn import NEVER, Outcome, Turn
 from tests.speak.talk import TIMEOUT, Kept, Talk, answer, said
@@ -42,6 +43,24 @@ def test_an_error_for_a_turn_that_failed_or_timed_out_says_nothing_new() -> None
     assert (strays(talk), talk.counts()["late"]) == (0, 2)
     # The one that failed had said so; the other never did.
     assert talk.counts()["after_failure"] == 1
+
+
+def test_only_the_first_few_events_after_a_failure_belong_to_its_end() -> None:
+    talk = Talk()
+    failed, other = talk.begin(0), talk.begin(1)
+    talk.hear(50, said("failed", failed), *[said("other", failed)] * 20)
+    assert (talk.counts()["late"], talk.counts()["after_failure"]) == (20, MAX_AFTER_FAILURE)
+    talk.hear(60, said("failed", other), *[said("other", failed)] * 20, said("other", other))
+    assert (talk.counts()["late"], talk.counts()["after_failure"]) == (41, MAX_AFTER_FAILURE + 1)
+
+
+def test_of_how_many_failed_turns_events_are_counted_is_bounded() -> None:
+    recent, turns = RecentTurns(0), [Talk().begin() for _ in range(REMEMBERED + 1)]
+    for at, turn in enumerate(turns):
+        turn.id, turn.outcome = f"turn-{at}", Outcome.FAILED
+        recent.remember(turn, 0)
+        assert [recent.ends_failed(turn.id) for _ in range(6)] == [True] * MAX_AFTER_FAILURE + [False] * 2
+    assert not recent.ends_failed("turn-0"), "it is forgotten"
 
 
 def test_what_follows_a_complete_turn_is_late_and_not_after_a_failure() -> None:

@@ -44,6 +44,9 @@ TONES: dict[str, Tone] = {
 }  # fmt: skip
 
 
+MUST_HOLD = "must hold"
+"""The column with the expression of a rule, as long as people write it: a screen has it below the row."""
+
 ON_SCREEN = frozenset({"Components", "Required actions", "Since the last report", "Rollback"})
 """Folded sections that the screen shows, without their notes; the others stand in the files."""
 
@@ -120,7 +123,12 @@ def _section(
 
     A ``folded`` section decides nothing by itself.
     """
-    columns = tuple(TableColumn(head, right=at in right, wraps=bool(head)) for at, head in enumerate(heads))
+    columns = tuple(
+        TableColumn(
+            head, right=at in right, wraps=bool(head), screen="below" if head == MUST_HOLD else "column"
+        )
+        for at, head in enumerate(heads)
+    )
     table = DataTable(columns, rows, notes_below=True)
     return DocumentSection(title, (table,), meaning, folded=folded, screen=not folded or title in ON_SCREEN)
 
@@ -264,7 +272,7 @@ def _rules(found: Assessment) -> Iterator[DocumentSection]:
     held = [row for row in rows if row.text(0) == "met"]
     other = [row for row in rows if row.text(0) != "met"]
     meaning = f"What must hold, {BY_POLICY}, and what follows where it does not."
-    heads, right = ("", "rule", "must hold", "measured", "if not", "age"), frozenset({3, 5})
+    heads, right = ("", "rule", MUST_HOLD, "measured", "if not", "age"), frozenset({3, 5})
     if not other:
         yield _section("Rules", meaning, heads, _lines(iter(held)), right)
         return
