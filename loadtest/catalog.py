@@ -478,8 +478,9 @@ CONNECTION_COUNTERS = (
     ),
     Counter(
         "connections.left_unanswered",
-        "connections that we closed without the answer that `leave` of the protocol waits for",
-        "closed by us without the answer to our last word",
+        "connections that we left, without the answer that `leave` of the protocol waits for",
+        "left by us without the answer to our last word",
+        threshold=True,
         tone="doubt",
     ),
     Counter("connections.due", "connections that the plan opens", threshold=True),

@@ -21,7 +21,7 @@ from loadtest.drive.poller import READ, WRITE
 from loadtest.drive.transport import Transport
 from loadtest.errors import Layer
 from loadtest.speak.chunk_stream import Payload
-from loadtest.speak.close_codes import NO_CLOSE_FRAME, NORMAL
+from loadtest.speak.close_codes import NO_CLOSE_FRAME, NORMAL, WITHOUT_ERROR
 from loadtest.speak.codec.coded_frames import CodedFrameParser, NotTakenError, UnsendableError
 from loadtest.speak.compiled_protocol import Awaited
 from loadtest.speak.connect_refusal import ConnectRefusal
@@ -179,7 +179,7 @@ class Connection:
         self._attempt.begin(self.user, again=self.is_retry)
 
     def identified(self, user: str | None) -> None:
-        """Our credential names us: events of any other user are foreign."""
+        """Our credential, or our codec, names us: events of any other user are foreign."""
         if user is not None:
             self.session.user_mark = user
 
@@ -218,10 +218,13 @@ class Connection:
             self._note_compression(upgrade)
         if context.codec is None:
             return FrameParser(context.max_message_bytes, upgrade.extensions)
+        codec = context.codec.make()
+        if context.compiled_protocol.names_users:
+            self.identified(getattr(codec, "user_mark", None))
         parser = CodedFrameParser(
             context.max_message_bytes,
             upgrade.extensions,
-            codec=context.codec.make(),
+            codec=codec,
             name=context.codec.name,
             answer=self._answer_wire,
             frame=self._encode,
@@ -823,7 +826,14 @@ class Connection:
                 if reason:
                     self.context.observations.saw_close(code, self.public(reason))
                 self._take_unfinished(self._parser)
+        elif self._last_answer is not None and not self._closed_well(code):
+            self.context.recorder.metrics.count("connections.left_unanswered")
         self._dispose()
+
+    def _closed_well(self, code: int) -> bool:
+        """Whether the target closed by itself, and by a close frame that names no error."""
+        broken = self._parser is not None and self._parser.broken is not None
+        return code in WITHOUT_ERROR and not broken
 
     def _take_unfinished(self, parser: FrameParser) -> None:
         """A message whose end never came is none: it counts as received, and as malformed."""

@@ -31,6 +31,7 @@ class GuardedCodec(Codec):
         self._codec = codec
         self._most_s = most_s
         self.takes_text = getattr(codec, "takes_text", False) is True
+        self.user_mark = getattr(codec, "user_mark", None)
 
     @override
     def decode(self, frame: Frame) -> Iterator[Any]:

@@ -152,6 +152,7 @@ def _found(
     yield from generator_warnings.order_in_doubt(manifest)
     yield from matching_doubts.warnings(manifest)
     yield from target_warnings.left_behind(manifest)
+    yield from target_warnings.left_unanswered(manifest)
     yield from target_warnings.pings(manifest)
     yield from target_warnings.answers(manifest)
     yield from target_warnings.addresses(manifest)

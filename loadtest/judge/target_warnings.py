@@ -15,7 +15,7 @@ from loadtest.judge.streaming import batching
 from loadtest.judge.turn_warnings import never_matched
 from loadtest.judge.warnings import RunWarning, warning
 from loadtest.measure.totals import Totals
-from loadtest.plan.threshold import Threshold
+from loadtest.plan.threshold import DEFAULT_RATIO, Threshold
 from loadtest.units import format_count, format_ms, format_ratio
 
 FAULTS = tuple(each.key for each in sorted(catalog.EVENT_COUNTERS, key=lambda each: each.fault) if each.fault)
@@ -79,6 +79,14 @@ def left_behind(manifest: Manifest) -> Iterator[RunWarning]:
         reasons = dict(section(manifest, "not_undone"))
         told = {"told": f" ({'; '.join(list(reasons)[:3])})" if reasons else ""}
         yield warning("not_undone", {"not_undone": n, "reasons": reasons}, told)
+
+
+def left_unanswered(manifest: Manifest) -> Iterator[RunWarning]:
+    """Connections that we left, of which the target did not answer the last word; a few are none."""
+    connections = section(manifest, "counts", "connections")
+    n, left = (count_or_zero(connections.get(name)) for name in ("left_unanswered", "left"))
+    if n > left * (1 - DEFAULT_RATIO):
+        yield warning("left_unanswered", {"left_unanswered": n, "left": left})
 
 
 def stray_errors(manifest: Manifest) -> Iterator[RunWarning]:

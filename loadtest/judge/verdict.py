@@ -24,6 +24,7 @@ from loadtest.judge.manifest_access import (
     count_or_zero,
     ending_kinds,
     model,
+    number,
     planned,
     populations,
     section,
@@ -58,6 +59,12 @@ FLOOD_PER_S = 1_000
 """Events of no turn, a second of each connection: more is a flood also where the generator keeps up."""
 
 NOT_OFFERED = "load_not_reached_by_generator"
+
+NOT_PACED = "pace_not_kept"
+
+UNHEARD_MS = 1_000.0
+"""Chunks that are later may be why a target gives a turn up: it waited for sound that we owed it."""
+
 
 BY_WORK = frozenset({"generator_saturated", "generator_stood_still", NOT_OFFERED})
 """Warnings that say that the generator had too much to do, by their codes."""
@@ -258,11 +265,18 @@ def _poured(case: Case) -> list[str]:
 
 
 def _failed_anyway(case: Case) -> RunVerdict | None:
-    """A ratio of success that misses, however the load that we did not offer would have gone, is a fact."""
+    """A ratio of success that misses, however the load that we did not offer would have gone, is a fact.
+
+    So is one that misses also if every turn that late chunks may have cost had been complete.
+    """
     spoiling = [warning for warning in case.warnings if warning.spoils]
     missing = {each.numbers["what"]: each.numbers["missing"] for each in spoiling if each.code == NOT_OFFERED}
-    if len(missing) != len(spoiling):
+    paced = any(each.code == NOT_PACED for each in spoiling)
+    if len(missing) + paced != len(spoiling):
         return None
+    if paced:
+        missing = missing or dict.fromkeys(SUCCESSES.values(), 0)
+        missing = {what: n + _cost_by_late_chunks(case.manifest, what) for what, n in missing.items()}
     pairs = zip(case.thresholds, case.rows, strict=True)
     missed = [_in_words(row) for threshold, row in pairs if _misses_anyway(threshold, row, missing)]
     if not missed:
@@ -270,7 +284,24 @@ def _failed_anyway(case: Case) -> RunVerdict | None:
     told = f"{len(missed)} of {len(case.rows)} thresholds missed: {', '.join(missed)}."
     rest = [warning.message for warning in spoiling]
     flood = [_unasked(case)] if _unasked(case) else []
-    return RunVerdict("fail", Exit.FAIL, " ".join([told, *flood, *_first_cause(case), *rest]))
+    failed = _failed_turns(case) if paced else []
+    return RunVerdict("fail", Exit.FAIL, " ".join([told, *flood, *failed, *_first_cause(case), *rest]))
+
+
+def _cost_by_late_chunks(manifest: Manifest, what: str) -> int:
+    """Turns that may have been incomplete since chunks were late; no connection was lost to that.
+
+    Not those to which the target said no: it refused, sent an error, or ended without what has to come.
+    """
+    if what != "turns":
+        return 0
+    turns = section(manifest, "counts", "measured", "turns")
+    incomplete = count_or_zero(turns.get("due")) - count_or_zero(turns.get("complete"))
+    late_ms = number(section(manifest, "metrics", "chunk.lateness").get("max_exact"))
+    if late_ms is None or late_ms > UNHEARD_MS:
+        return incomplete
+    by = section(turns, "failed_by")
+    return incomplete - sum(map(count_or_zero, (turns.get("refused"), by.get("event"), by.get("required"))))
 
 
 SUCCESSES = {COMPLETE_RATIO: "turns", READY_RATIO: "connections"}

@@ -219,6 +219,14 @@ TARGET_KINDS: dict[str, WarningKind] = {
         "Clean the target up by hand; see run.log. A threshold on connections.not_undone judges it.",
         ("not_undone", "reasons"),
     ),
+    "left_unanswered": WarningKind(
+        "more than 1 % of the connections that we left got no answer to our last word (`leave` of [connect])",
+        "{left_unanswered} of {left} connections that we left got no answer to our last word: the target said"
+        " nothing in time, closed with an error, or broke the connection.",
+        "See the target's log, or correct `leave` in the protocol file. A threshold on"
+        " connections.left_unanswered judges it.",
+        ("left_unanswered", "left"),
+    ),
     "address_failed": WarningKind(
         "of the addresses of the target's name, at least one refused a connection or was too slow, while"
         " another took one",

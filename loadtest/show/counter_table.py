@@ -129,6 +129,9 @@ def _connections(counts: Manifest) -> Iterator[CountRow]:
     for code, n in closed_by_target(counts).items():
         label = f"closed by the target, code {printable(code)}"
         yield from _present(_count(label, n, of=counts.get("ready"), tone="bad", what="those ready"))
+    name, left = "connections.left_unanswered", counts.get("left")
+    unanswered = counts.get("left_unanswered")
+    yield from _present(_count(LABELS[name], unanswered, of=left, tone=TONES[name], what="those left"))
     for key, label in CAME_BACK.items():
         yield from _present(_count(label, counts.get(key), tone=TONES[f"connections.{key}"]))
 

@@ -224,12 +224,12 @@ class CompiledProtocol:
     to an instant of the run's clock is Unix time, for ``{now_ms}`` and the like; ``seed`` decides what is
     drawn at random. ``users`` is how many virtual users the whole run has (turns are numbered round them), 0
     where that is not known. ``ids_name_users``: the id of a turn tells whose it is, also of turns of other
-    processes. ``has_sequence``: events may carry sequence numbers. ``labels`` limits the names of types and
-    keys that are counted. ``in_order_only``: events are matched by order, and nothing says that the target
-    answers in order. ``plain`` is the turn of [turn], ``kinds`` are the others that are sent, by name;
-    ``uploads``: some have several messages; ``plainly_by_id``: events name their turns, which are all of one
-    kind. ``identities`` are the rows of users, for the audience, from ``first_user`` on;
-    ``audience_elsewhere`` knows that of any user, where others speak other protocols. ``keeps`` are the
+    processes. ``has_sequence``: events may carry sequence numbers, ``names_users``: users. ``labels`` limits
+    the names of types and keys that are counted. ``in_order_only``: events are matched by order, and nothing
+    says that the target answers in order. ``plain`` is the turn of [turn], ``kinds`` are the others that
+    are sent, by name; ``uploads``: some have several messages; ``plainly_by_id``: events name their turns,
+    which are all of one kind. ``identities`` are the rows of users, for the audience, from ``first_user``
+    on; ``audience_elsewhere`` knows that of any user, where others speak other protocols. ``keeps`` are the
     values to keep of events; ``asks_kept``: a first message asks for values that change from turn to turn.
     ``secret_names`` are names of kept values that sound like secrets. ``own_heartbeats`` are sent by our
     clock. ``adoptions`` say where the target's own ids of turns stand, ``adopts_in_order`` that they come in
@@ -278,6 +278,7 @@ class CompiledProtocol:
         "labels",
         "last_word",
         "listens",
+        "names_users",
         "never_ends",
         "of_text",
         "opaque",
@@ -358,7 +359,7 @@ class CompiledProtocol:
         self.timeout_ns = timeout_ns
         self.listens = listens
         self.keep_frames = keep_frames
-        self.has_sequence = bool(protocol.events.sequence)
+        self.has_sequence, self.names_users = bool(protocol.events.sequence), bool(protocol.events.user)
         self.sequence_start = protocol.events.sequence_start
         self.ids_name_users = users > 0 and has_uuid(protocol)
         self._users = users

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -46,6 +47,29 @@ def test_a_connection_gets_ready_and_turns_are_answered_through_the_codec() -> N
     assert talk.counts("codec.") == {"replies": 1}
     found = talk.counts("events.")
     assert [found[key] for key in ("sent", "received", "matched", "heartbeat", "ignored")] == [1, 2, 1, 1, 1]
+
+
+CALL = Events(match="order", type=("event",), user=("streamSid",), end=("mark",))
+
+
+@pytest.mark.parametrize(("user", "foreign"), [(("streamSid",), 2), ((), 0)])
+def test_who_answers_another_call_than_the_codec_began_answers_nobody(
+    user: tuple[str, ...], foreign: int
+) -> None:
+    message = '{"event":"media","media":{"payload":"////"}}'
+    talk = spoken("twilio", events=replace(CALL, user=user), message=message)
+    turn = talk.begin()
+    talk.poller.turn()
+    stream = json.loads(talk.texts[0])["streamSid"]
+    sound = '{"event":"media","streamSid":"%s","media":{"payload":"////"}}'
+    mark = '{"event":"mark","streamSid":"%s","mark":{"name":"over"}}'
+    talk.arrive(wire(sound % "MZ1", mark % "MZ1"))
+    # Without `user` nobody asks whose call it is.
+    assert (turn.outcome is None) is (foreign > 0)
+    assert talk.counts("events.").get("foreign", 0) == foreign
+    talk.arrive(wire(sound % stream, mark % stream))
+    assert turn.outcome is Outcome.COMPLETE
+    assert talk.counts("turns.").get("unmarked", 0) == 0
 
 
 def test_what_a_user_writes_as_bytes_is_sent_as_it_is() -> None:

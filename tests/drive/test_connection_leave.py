@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from websockets.frames import Opcode
 
 from loadtest.drive.connection import ConnectionState
@@ -47,12 +48,44 @@ def test_the_close_frame_waits_for_the_answer_and_nothing_else_is_counted() -> N
     assert spoken.closed == 1
 
 
-def test_a_target_that_closes_instead_of_answering_is_left() -> None:
+@pytest.mark.parametrize("code", [1000, 1001, 1005])
+def test_a_target_that_closes_instead_of_answering_is_left(code: int) -> None:
     spoken = leaving("over")
-    spoken.arrive(close_frame(1000))
+    spoken.arrive(b"\x88\x00" if code == 1005 else close_frame(code))
     assert spoken.closed == 1
     assert spoken.counts("connections.closed.") == {}
     spoken.poller.pass_until(START + 2 * spoken.context.close_timeout_ns)
+    assert spoken.counts("connections.left_unanswered") == {}
+
+
+ENDS: dict[str, bytes | Exception] = {
+    "a fault of its own": close_frame(1011),
+    "a restart": close_frame(1012),
+    "a code of its own": close_frame(4400),
+    "no close frame": b"",
+    "a reset": ConnectionResetError(),
+    "a message too long": b"\x81\x7f" + (1 << 40).to_bytes(8, "big"),
+    "a frame that is none": b"\x83\x00",
+}
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_who_ends_otherwise_has_not_answered(how: str) -> None:
+    spoken = leaving("over")
+    spoken.arrive(ENDS[how])
+    assert spoken.closed == 1
+    assert spoken.counts("connections.left_unanswered") == {"": 1}
+    spoken.poller.pass_until(START + 2 * spoken.context.close_timeout_ns)
+    assert spoken.counts("connections.left_unanswered") == {"": 1}
+    assert spoken.counts("connections.closed.") == {}
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_who_answered_may_end_as_it_likes(how: str) -> None:
+    spoken = leaving("over")
+    spoken.hear(said("over"))
+    spoken.arrive(ENDS[how])
+    assert spoken.closed == 1
     assert spoken.counts("connections.left_unanswered") == {}
 
 

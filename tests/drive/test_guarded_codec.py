@@ -34,6 +34,7 @@ class Looping:
 
 class Answering(strangers.Plain):
     takes_text = True
+    user_mark = "me"
 
     def __init__(self) -> None:
         self.replies: list[str] = []
@@ -60,6 +61,8 @@ def test_a_codec_that_never_returns_ends_its_connection_and_nothing_else() -> No
 
 
 def test_what_it_does_in_time_is_as_without_a_limit() -> None:
+    assert GuardedCodec(Answering()).user_mark == "me"
+    assert GuardedCodec(Looping()).user_mark is None
     taken = Wire(GuardedCodec(Answering()))
     assert taken.hear("x", "y") == []
     assert [n for _, n in taken.answers] == [1, 1]

@@ -109,6 +109,15 @@ def test_what_was_not_taken_back_is_told_also_without_its_reasons() -> None:
     assert told["message"].startswith("2 steps of [[prepare]] were not taken back: what they made is left")
 
 
+@pytest.mark.parametrize(("unanswered", "told"), [(1, False), (2, True)])
+def test_last_words_without_an_answer_are_told_above_one_in_a_hundred(unanswered: int, *, told: bool) -> None:
+    counts = {"connections.left": 100, "connections.left_unanswered": unanswered}
+    made = manifest({"connections.left_unanswered": "== 0"})
+    found = judged(made, good_totals(counts))
+    assert ("left_unanswered" in codes(found)) is told
+    assert found["verdict"]["outcome"] == "fail"
+
+
 @pytest.mark.parametrize(
     ("ends", "outcome", "told"), [(0, "pass", False), (1, "fail", True), (20, "fail", True)]
 )

@@ -62,6 +62,45 @@ def test_a_run_whose_pace_was_not_kept_is_invalid() -> None:
 
 
 @pytest.mark.parametrize(
+    ("counters", "late_ms", "outcome"),
+    [
+        ({"turns.failed": 40, "turns.failed_by.required": 40}, 9.0, "fail"),
+        ({"turns.failed": 40, "turns.failed_by.event": 40}, 9.0, "fail"),
+        ({"turns.refused": 40}, 9.0, "fail"),
+        ({"turns.failed": 40, "turns.failed_by.event": 40}, 1001.0, "invalid"),
+        ({"turns.failed": 40, "turns.failed_by.unsent": 40}, 9.0, "invalid"),
+        ({"turns.timed_out": 40}, 9.0, "invalid"),
+        ({"turns.lost": 40}, 9.0, "invalid"),
+    ],
+)
+def test_turns_that_the_target_failed_fail_the_run_whatever_the_pace_was(
+    counters: dict[str, int], late_ms: float, outcome: str
+) -> None:
+    late = good_totals({"turns.complete": 0, **counters}, {"chunk.lateness": [late_ms] * 200})
+    verdict = judged(manifest({"turns.complete.ratio": ">= 99%"}, **VOICE), late)["verdict"]
+    assert verdict["outcome"] == outcome
+    assert "It did not hear the file at its pace" in verdict["reason"]
+    assert ("turns.complete.ratio was 0 %" in verdict["reason"]) is (outcome == "fail")
+
+
+@pytest.mark.parametrize(("limit", "outcome"), [(">= 94%", "invalid"), (">= 96%", "fail")])
+def test_what_the_target_failed_has_to_miss_by_itself(limit: str, outcome: str) -> None:
+    counts = {"turns.complete": 36, "turns.timed_out": 2, "turns.failed": 2}
+    late = good_totals({**counts, "turns.failed_by.event": 2}, {"chunk.lateness": [9.0] * 200})
+    verdict = judged(manifest({"turns.complete.ratio": limit}, **VOICE), late)["verdict"]
+    assert verdict["outcome"] == outcome
+    if outcome == "fail":
+        assert "2 of 40 turns due failed: 2 by an error event." in verdict["reason"]
+
+
+def test_connections_that_were_not_ready_are_not_the_paces_doing() -> None:
+    late = good_totals({"connections.ready": 2}, {"chunk.lateness": [9.0] * 200})
+    verdict = judged(manifest({"connections.ready.ratio": ">= 99%"}, **VOICE), late)["verdict"]
+    assert verdict["outcome"] == "fail"
+    assert "connections.ready.ratio was 50.0 %" in verdict["reason"]
+
+
+@pytest.mark.parametrize(
     ("changes", "counters", "reasons"),
     [
         ({}, {}, ("no turn sends a file", "the protocol does not say", "no turn has an interruption")),

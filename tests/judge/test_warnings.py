@@ -210,6 +210,7 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], bool]] = [
         {"not_undone": {"one: HTTP 500": 2}},
         False,
     ),
+    ("left_unanswered", {"counters": {"connections.left_unanswered": 1}}, {}, False),
     ("insecure_tls", {}, {"observed": [{"code": "insecure_tls"}]}, False),
     (
         "turns_sampled",

@@ -64,6 +64,13 @@ def test_connections_that_we_gave_up_are_not_the_targets_closes() -> None:
     assert found["given up by us: it broke the WebSocket protocol"][0] == "1"
 
 
+def test_last_words_without_an_answer_are_told_of_those_left() -> None:
+    found = rows(counts(connections={"attempted": 10, "left": 8, "left_unanswered": 2}))
+    unanswered = found["left by us without the answer to our last word"]
+    assert unanswered == ("2", "25.0 % of those left", "", "doubt")
+    assert "left by us without the answer to our last word" not in rows(counts(connections={"left": 8}))
+
+
 def test_connections_that_this_machine_could_not_open_are_told_by_its_limit() -> None:
     found = rows(counts(connections={"attempted": 10, "not_opened": {"EMFILE": 4}}))
     assert found["not opened by this machine (EMFILE)"] == ("4", "40.0 %", "", "doubt")

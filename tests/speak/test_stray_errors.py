@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from loadtest.plan.protocol import Protocol
 from loadtest.plan.protocol_file import load_protocol
 from loadtest.speak.compiled_protocol import CompiledProtocol
 from loadtest.speak.recent_turns import MAX_AFTER_FAILURE, REMEMBERED, RecentTurns
 from loadtest.speak.session import Session, SessionState
-from loadtest.speak.turn import Outcome
+from loadtest.speak.turn import NEVER, Outcome, Turn
 from tests.speak.talk import TIMEOUT, Kept, Talk, answer, said
 
 STRAY = "stray_errors"
@@ -98,8 +100,12 @@ def test_without_ids_an_error_may_answer_a_turn_that_timed_out(*, timed_out: boo
 
 def played(name: str, ready: list[Any], *events: Any) -> tuple[Outcome | None, int]:
     """The outcome of one turn with a protocol that ships, and how many errors failed no turn."""
+    turn, found = answered(load_protocol(name), ready, *events)
+    return turn.outcome, found
+
+
+def answered(protocol: Protocol, ready: list[Any], *events: Any) -> tuple[Turn, int]:
     record = Kept()
-    protocol = load_protocol(name)
     compiled = CompiledProtocol(
         protocol, message=protocol.turn.message, nonce="n", timeout_ns=TIMEOUT, keep_frames=True
     )
@@ -112,7 +118,15 @@ def played(name: str, ready: list[Any], *events: Any) -> tuple[Outcome | None, i
     session.sent(turn, 20)
     told = (json.dumps(each).replace('"ID"', json.dumps(turn.id)).encode() for each in events)
     session.receive(list(told), 30)
-    return turn.outcome, record.counts("events.").get(STRAY, 0)
+    return turn, record.counts("events.").get(STRAY, 0)
+
+
+def transcribed(name: str, ready: list[Any], event: Any) -> tuple[Outcome | None, bool]:
+    """The outcome of one turn of a service for speech, and whether an event of it was the first content."""
+    protocol = load_protocol(name)
+    asked = replace(protocol.turn, message="{}", messages=())
+    turn, _ = answered(replace(protocol, turn=asked), ready, event)
+    return turn.outcome, turn.first_ns != NEVER
 
 
 COMPLETE = {"type": "complete", "id": "ID"}
@@ -137,6 +151,16 @@ def test_graphql_is_answered_by_results_and_by_nothing_else(
 ) -> None:
     nexts = [{"type": "next", "id": "ID", **each} for each in payloads]
     assert played("graphql-transport-ws", [{"type": "connection_ack"}], *nexts, COMPLETE)[0] is outcome
+
+
+@pytest.mark.parametrize(
+    ("words", "outcome"), [("It rains.", Outcome.COMPLETE), (" ", Outcome.FAILED), ("", Outcome.FAILED)]
+)
+def test_a_transcript_of_nothing_is_none(words: str, outcome: Outcome) -> None:
+    heard = {"channel": {"alternatives": [{"transcript": words}]}, "is_final": True, "from_finalize": True}
+    assert transcribed("deepgram-listen", [], {"type": "Results", **heard}) == (outcome, bool(words.strip()))
+    turn = {"type": "Turn", "end_of_turn": True, "transcript": words}
+    assert transcribed("assemblyai", [{"type": "Begin"}], turn) == (outcome, bool(words.strip()))
 
 
 def test_errors_that_name_no_turn_are_known_as_such_by_the_protocols_that_ship() -> None:

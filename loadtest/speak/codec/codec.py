@@ -35,10 +35,13 @@ class Codec:
     PeerFullError where the peer may be sent no more for now. What the wire demands
     at once (a pong, an acknowledgement) is appended to ``replies``, which the connection sends and empties.
     ``held`` says how many bytes of an unfinished message are kept. ``takes_text``: ``encode`` is given the
-    text that is to be sent as it is, and not what its JSON says.
+    text that is to be sent as it is, and not what its JSON says. ``user_mark`` is how the
+    target has to name the user of this connection, where the codec itself chose that: a message that names
+    another is foreign.
     """
 
     takes_text = False
+    user_mark: str | None = None
 
     def __init__(self) -> None:
         self.replies: list[Frame] = []

@@ -31,11 +31,11 @@ _object = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class Twilio(Codec):
-    """The codec ``twilio``; ``account`` is what `accountSid` says."""
+    """The codec ``twilio``; ``account`` is what `accountSid` says, ``user_mark`` the id of the stream."""
 
     def __init__(self, account: str = f"AC{0:032x}") -> None:
         super().__init__()
-        self._stream = f"MZ{uuid4().hex}"
+        self.user_mark = f"MZ{uuid4().hex}"
         self._call = {"accountSid": account, "callSid": f"CA{uuid4().hex}"}
         self._sequence = 0
         self._chunk = 0
@@ -51,9 +51,14 @@ class Twilio(Codec):
         event = message.get("event")
         needed = NEEDED.get(event) if isinstance(event, str) else None
         said = message.get(str(event))
-        if needed and not (isinstance(said, Mapping) and isinstance(said.get(needed), str)):
-            raise ValueError(f"`{event}` without a `{needed}`")
-        if event == "mark":
+        if needed:
+            value = said.get(needed) if isinstance(said, Mapping) else None
+            if not isinstance(value, str):
+                raise ValueError(f"`{event}` without a `{needed}`")
+            if event == "media" and not bytes_of({"base64": value}):
+                raise ValueError("`media` without sound: its `payload` is empty")
+        if event == "mark" and message.get("streamSid", self.user_mark) == self.user_mark:
+            # One of another call is not played here.
             self.replies.append(self._numbered("mark", {"mark": said}))
         yield message
 
@@ -74,7 +79,7 @@ class Twilio(Codec):
     def _numbered(self, event: str, message: Mapping[str, Any]) -> str:
         """A message with the next number of its stream."""
         self._sequence += 1
-        head = {"event": event, "sequenceNumber": str(self._sequence), "streamSid": self._stream}
+        head = {"event": event, "sequenceNumber": str(self._sequence), "streamSid": self.user_mark}
         return compact({**head, **message})
 
     def _filled(self, event: str, said: Mapping[str, Any]) -> dict[str, Any]:
@@ -83,7 +88,7 @@ class Twilio(Codec):
             return self._next_chunk(said.get("payload"))
         if event == "start":
             sound = {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1}
-            stream = {"streamSid": self._stream, "tracks": ["inbound"], "mediaFormat": sound}
+            stream = {"streamSid": self.user_mark, "tracks": ["inbound"], "mediaFormat": sound}
             return {**self._call, **stream, "customParameters": {}}
         return dict(self._call) if event == "stop" else {}
 

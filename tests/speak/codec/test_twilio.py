@@ -54,10 +54,18 @@ def test_each_call_is_another() -> None:
 
 def test_a_mark_is_sent_back_and_is_an_event_too() -> None:
     codec = Twilio()
-    mark = {"event": "mark", "streamSid": "MZ1", "mark": {"name": "a"}}
+    mark = {"event": "mark", "streamSid": codec.user_mark, "mark": {"name": "a"}}
     assert heard(codec, json.dumps(mark)) == [mark]
     (reply,) = map(json.loads, map(str, codec.replies))
     assert (reply["event"], reply["mark"], reply["sequenceNumber"]) == ("mark", {"name": "a"}, "1")
+
+
+def test_the_stream_that_was_sent_names_the_user_and_a_mark_of_another_is_not_sent_back() -> None:
+    codec = Twilio()
+    assert said(codec, event="start")["streamSid"] == codec.user_mark
+    mark = {"event": "mark", "streamSid": "MZ1", "mark": {"name": "a"}}
+    assert heard(codec, json.dumps(mark)) == [mark]
+    assert codec.replies == []
 
 
 @pytest.mark.parametrize(
@@ -77,6 +85,8 @@ def test_what_else_comes_is_an_event_and_asks_for_no_reply(message: dict[str, An
         ("[1]", "Expected `object`"),
         ('{"event":"media"}', "`media` without a `payload`"),
         ('{"event":"media","media":{"payload":1}}', "`media` without a `payload`"),
+        ('{"event":"media","media":{"payload":""}}', "`media` without sound"),
+        ('{"event":"media","media":{"payload":"%%% no base64"}}', "not valid base64"),
         ('{"event":"mark","mark":"a"}', "`mark` without a `name`"),
     ],
 )
