@@ -31,7 +31,7 @@ UNDRAWN = TESTS / "undrawn"
 
 
 LONG_UNTIL = float(os.environ.get("LONG_TESTS_UNTIL", "inf"))
-"""Seconds of the epoch: long tests that would begin later are skipped, and say so, since half an hour is all there is."""
+"""Seconds of the epoch: a long test that would begin later is skipped, and says so. CI has half an hour."""
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
