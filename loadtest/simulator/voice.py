@@ -28,7 +28,7 @@ _SILENCE = base64.b64encode(bytes([0xFF]) * 160).decode()
 """20 ms of G.711 mu-law, 8,000 bytes a second."""
 
 
-class _Said(msgspec.Struct):
+class _UserMessage(msgspec.Struct):
     """What the user says; the sound itself is not looked at."""
 
     type: str = ""
@@ -50,7 +50,7 @@ class _DoneEvent(msgspec.Struct, omit_defaults=True):
     reason: str = ""
 
 
-_decode = msgspec.json.Decoder(_Said).decode
+_decode = msgspec.json.Decoder(_UserMessage).decode
 
 
 class _HeardTurn:

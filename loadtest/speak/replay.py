@@ -151,7 +151,7 @@ def _text_of(step: MessageStep) -> MessageStep:
     return step if step.chunks is None else MessageStep(send=step.chunks.message)
 
 
-class _Said(NamedTuple):
+class _SentMessage(NamedTuple):
     """A message of a turn; ``streams``: the first chunk of a file, whose others follow it.
 
     ``match`` None: chunks are binary frames.
@@ -180,7 +180,7 @@ class _Opener(NamedTuple):
     """A kind of turn by its messages, in order; ``kind`` is empty for that of [turn]."""
 
     kind: str
-    messages: tuple[_Said, ...]
+    messages: tuple[_SentMessage, ...]
 
 
 def _openers(protocol: Protocol) -> list[_Opener]:
@@ -191,14 +191,14 @@ def _openers(protocol: Protocol) -> list[_Opener]:
     ]
 
 
-def _said(shape: TurnShape) -> tuple[_Said, ...]:
+def _said(shape: TurnShape) -> tuple[_SentMessage, ...]:
     """The messages of a turn; of a file, its chunks are one."""
     if not shape.messages:
-        return (_Said(TemplateMatch(Template.parse(shape.message))),)
+        return (_SentMessage(TemplateMatch(Template.parse(shape.message))),)
     sending = [step for step in shape.messages if step.send is not None or step.chunks is not None]
     matches = [TemplateMatch(Template.parse(step.text)) if step.text else None for step in sending]
     streams = [step.chunks is not None for step in sending]
-    return tuple(map(_Said, matches, streams))
+    return tuple(map(_SentMessage, matches, streams))
 
 
 @dataclass(slots=True)
@@ -209,8 +209,8 @@ class _Asking:
     """
 
     turn: Turn
-    messages: list[_Said]
-    stream: _Said | None
+    messages: list[_SentMessage]
+    stream: _SentMessage | None
 
 
 class _Player:
@@ -344,7 +344,7 @@ class _Player:
             self._asking.remove(asking)
         return True
 
-    def _later_id(self, messages: Sequence[_Said]) -> str | None:
+    def _later_id(self, messages: Sequence[_SentMessage]) -> str | None:
         """The id of a turn whose first message does not say it, by the next that does."""
         saying = [each for each in messages if each.asks("turn.id")]
         taken = {each.turn.id for each in self._asking}
