@@ -22,7 +22,7 @@ from loadtest.show.comparison import Compared, compared, written
 from loadtest.show.comparison_data import boards
 from loadtest.show.manifest import ReadableRun
 from loadtest.show.plot.release_pictures import ComparisonPictures
-from loadtest.show.views import judged
+from loadtest.show.report_formats import judged
 
 
 def main() -> None:

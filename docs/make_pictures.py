@@ -22,7 +22,7 @@ from loadtest.show.manifest import ReadableRun
 from loadtest.show.plot.pictures import NAMES, Pictures
 from loadtest.show.render.terminal import short_svg
 from loadtest.show.short_run import short_document
-from loadtest.show.views import judged, report_page
+from loadtest.show.report_formats import judged, report_page
 
 PICTURES = Path(__file__).parent / "pictures"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")

@@ -193,7 +193,7 @@ def _stored(results: Path, ref: str) -> list[ReadableRun]:
     from loadtest.keep.baseline import MARK, repeats
     from loadtest.keep.find import find_run, find_runs
     from loadtest.keep.read import read_run
-    from loadtest.show.views import judged
+    from loadtest.show.report_formats import judged
 
     unreadable: list[str] = []
     paths = find_runs(results, ref, unreadable.append)

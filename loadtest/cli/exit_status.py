@@ -15,7 +15,7 @@ from click.core import ParameterSource
 
 from loadtest.cli.interrupting import Interrupting
 from loadtest.errors import ConfigError, Exit, LoadtestError
-from loadtest.streams import let_readers_leave
+from loadtest.stdio import let_readers_leave
 
 TRACEBACK_WANTED = "LOADTEST_TRACEBACK"
 """Set to 1, a crash of ours prints its traceback instead of writing it to a file."""

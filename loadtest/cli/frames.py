@@ -71,7 +71,7 @@ def _as_sent(frame: ObservedFrame, framing: Framing | None) -> ObservedFrame:
     """A message of ours as [framing] has it sent, so that what separates records is seen."""
     if framing is None or frame.inward or frame.as_it_is or not frame.is_message:
         return frame
-    from loadtest.plan.visible import visible
+    from loadtest.plan.printable_text import visible
 
     prefix, split = (visible(each).encode() for each in (framing.prefix, framing.split))
     return frame._replace(payload=prefix + frame.payload + split)

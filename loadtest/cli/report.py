@@ -72,7 +72,7 @@ def command(run: str, **options: Any) -> int:
 
     RUN is an id, the beginning of one, a label, a path, or latest.
     """
-    from loadtest.show.views import render_any
+    from loadtest.show.report_formats import render_any
 
     shown = _find(run, options)
     put(lambda form: render_any(shown, form), FILES, options, lambda: _show(shown))
@@ -97,7 +97,7 @@ def _find(run: str, options: dict[str, Any]) -> ReadableRun:
     from loadtest.keep.find import find_run
     from loadtest.keep.read import read_run
     from loadtest.show.rejudging import asked_anew, rejudged
-    from loadtest.show.views import judged
+    from loadtest.show.report_formats import judged
 
     stored = read_run(find_run(Path(options["results"]), run, skipped))
     thresholds = thresholds_asked(stored.manifest, options["sets"], options["thresholds"])
@@ -109,7 +109,7 @@ def _find(run: str, options: dict[str, Any]) -> ReadableRun:
 
 def _part(run: ReadableRun, from_ns: int | None, to_ns: int | None) -> ReadableRun:
     """Return the judged part of a run."""
-    from loadtest.show.views import part_of
+    from loadtest.show.report_formats import part_of
 
     last = max((interval.second + 1 for interval in run.intervals(tags=())), default=0)
     first = _whole_second(from_ns, "--from", 0)

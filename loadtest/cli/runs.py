@@ -363,7 +363,7 @@ def merge_stored(runs: tuple[str, ...], label: str | None, results: str) -> None
     from loadtest.keep.manifest import write_manifest
     from loadtest.keep.merging import merge_runs
     from loadtest.keep.read import read_run
-    from loadtest.show.views import write_views
+    from loadtest.show.report_formats import write_views
 
     parts = [read_run(find_run(Path(results), run, skipped)) for run in runs]
     made = merge_runs(Path(results), parts, label)

@@ -23,7 +23,7 @@ from loadtest.cli.shared_options import (
     target_option,
 )
 from loadtest.errors import ConfigError, Exit, Problem
-from loadtest.streams import reader_left
+from loadtest.stdio import reader_left
 
 if TYPE_CHECKING:
     from loadtest.live.reload import Reload

@@ -26,7 +26,7 @@ from loadtest.speak.codec.coded_frames import CodedFrameParser, NotTakenError, U
 from loadtest.speak.compiled_protocol import Awaited
 from loadtest.speak.connect_refusal import ConnectRefusal
 from loadtest.speak.deflater import Deflater, negotiated
-from loadtest.speak.flood import Flood
+from loadtest.speak.flood_guard import FloodGuard
 from loadtest.speak.frames import BINARY, PING, TEXT, FrameParser, encode
 from loadtest.speak.session import OPEN, Session, SessionState
 from loadtest.speak.session_recorder import SessionRecorder
@@ -133,7 +133,7 @@ class Connection:
         self._upgraded_ns = NEVER
         self._transport: Transport | None = None
         self._parser: FrameParser | None = None
-        self._flood = Flood()
+        self._flood = FloodGuard()
         self._keepalive: Keepalive | None = None
         # When the last bytes arrived: proof that the peer lives, for which no clock is read.
         self._heard_ns = NEVER

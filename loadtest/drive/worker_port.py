@@ -23,12 +23,12 @@ from typing_extensions import override
 from zmq.utils import z85
 
 from loadtest.drive.locust_import import Message, RPCError, RPCReceiveError, RPCSendError, zmqrpc
-from loadtest.measure.interval import MAX_MESSAGE_BYTES
+from loadtest.measure.interval import MAX_INTERVAL_BYTES
 from loadtest.plan.addresses import is_loopback
 
 logger = logging.getLogger(__name__)
 
-MAX_PLAN_BYTES = 2 * MAX_MESSAGE_BYTES
+MAX_PLAN_BYTES = 2 * MAX_INTERVAL_BYTES
 """Bytes of one message; a peer that sends more is cut off before they are in memory."""
 
 RETRIES_S = (1.0, 3.0, 5.0)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from loadtest.catalog import FAILURES
-from loadtest.judge.generator import longest_lateness_ms, own_lateness_ms, saturated
+from loadtest.judge.generator_summary import longest_lateness_ms, own_lateness_ms, saturated
 from loadtest.judge.manifest_access import Manifest, count_or_zero, model, number, populations, section
 from loadtest.judge.populations import population_manifest
 from loadtest.judge.threshold_measurement import UPPER_BOUND, Measurement, measured_for

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from loadtest.judge.counts import broken_laws, in_doubt, not_opened
-from loadtest.judge.generator import (
+from loadtest.judge.generator_summary import (
     COALESCED,
     STARVED,
     coalesced_share,

@@ -8,7 +8,7 @@ from typing import Any
 
 from loadtest.judge.censored_turns import times_of_due
 from loadtest.judge.counts import count_all
-from loadtest.judge.generator import summarise_generator
+from loadtest.judge.generator_summary import summarise_generator
 from loadtest.judge.manifest_access import Manifest, count_or_zero, populations, section
 from loadtest.judge.measurement_window import last_matched, measured_span
 from loadtest.judge.populations import population_manifest, totals_of

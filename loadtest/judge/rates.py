@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from loadtest.judge.generator import saturated
+from loadtest.judge.generator_summary import saturated
 from loadtest.judge.manifest_access import (
     NS_PER_MS,
     Manifest,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loadtest.judge.generator import saturated
+from loadtest.judge.generator_summary import saturated
 from loadtest.judge.manifest_access import NS_PER_MS, Manifest, number, section
 from loadtest.judge.measurement_window import Turns, measured_turns
 from loadtest.measure.totals import Totals

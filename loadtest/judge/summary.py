@@ -15,7 +15,7 @@ from loadtest import catalog
 from loadtest.judge.censored_turns import times_of_due
 from loadtest.judge.counts import count_all
 from loadtest.judge.distribution import describe
-from loadtest.judge.generator import COALESCED, coalesced_share, summarise_generator
+from loadtest.judge.generator_summary import COALESCED, coalesced_share, summarise_generator
 from loadtest.judge.manifest_access import (
     NS_PER_MS,
     Manifest,

@@ -10,7 +10,7 @@ from loadtest import catalog
 from loadtest.judge.censored_turns import SLOW, missing_unknown, unbounded
 from loadtest.judge.counts import SEQUENCED, cut_short, misnumbered
 from loadtest.judge.distribution import too_few
-from loadtest.judge.generator import coalesced_share
+from loadtest.judge.generator_summary import coalesced_share
 from loadtest.judge.manifest_access import (
     NS_PER_MS,
     Manifest,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from loadtest import catalog
-from loadtest.judge.generator import own_lateness_ms
+from loadtest.judge.generator_summary import own_lateness_ms
 from loadtest.judge.manifest_access import (
     Manifest,
     count_or_zero,

@@ -10,7 +10,7 @@ from typing import Any
 from loadtest.keep import folder
 from loadtest.keep.atomic import write_whole
 from loadtest.keep.json import json_text
-from loadtest.keep.process import this_process
+from loadtest.keep.writer_process import this_process
 from loadtest.plan.addresses import SIMULATOR
 from loadtest.plan.scenario import Scenario
 from loadtest.plan.schedule import Schedule, schedules

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from loadtest.errors import ConfigError, LoadtestError
 from loadtest.keep.manifest import COMPLETE
 from loadtest.keep.merged_manifest import merged_manifest
-from loadtest.keep.process import this_process
+from loadtest.keep.writer_process import this_process
 from loadtest.keep.read import Run, is_pruned
 from loadtest.keep.run_identity import RunIdentity, identities
 from loadtest.keep.turns import levels_of, sampling

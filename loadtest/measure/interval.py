@@ -54,7 +54,7 @@ population, where there are some); 0: it is of none."""
 SUMMED_GAUGES = frozenset({"users", "ready", "in_flight"})
 """Gauges that add over processes; of every other gauge the highest is taken."""
 
-MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+MAX_INTERVAL_BYTES = 64 * 1024 * 1024
 """No interval of one process comes near this; more is refused before it is decoded."""
 
 _LAYOUT = 3
@@ -125,10 +125,10 @@ def from_bytes(data: bytes) -> Interval:
     """The interval that ``to_bytes`` was given.
 
     Raises:
-        ValueError: the bytes are no such message, or longer than ``MAX_MESSAGE_BYTES``.
+        ValueError: the bytes are no such message, or longer than ``MAX_INTERVAL_BYTES``.
     """
-    if len(data) > MAX_MESSAGE_BYTES:
-        raise ValueError(f"an interval of {len(data)} bytes is refused: at most {MAX_MESSAGE_BYTES} are read")
+    if len(data) > MAX_INTERVAL_BYTES:
+        raise ValueError(f"an interval of {len(data)} bytes is refused: at most {MAX_INTERVAL_BYTES} are read")
     try:
         message = _decoder.decode(data)
     except (msgspec.MsgspecError, RecursionError) as problem:

@@ -20,7 +20,7 @@ from loadtest.plan.protocol import (
 )
 from loadtest.plan.protocol_file import asked_columns, templates
 from loadtest.plan.settings import public_url, without_secret
-from loadtest.plan.visible import visible
+from loadtest.plan.printable_text import visible
 from loadtest.plan.written_secrets import hide_of_protocol, shown_subprotocols, shown_template
 from loadtest.units import format_duration
 

@@ -13,14 +13,11 @@ from pathlib import Path
 from typing import Literal
 
 from loadtest.plan.conversation import Conversation, kinds_in
+from loadtest.plan.frame_limits import MAX_MESSAGE_BYTES
 from loadtest.plan.health import Health
 from loadtest.plan.prepare import PrepareStep
 from loadtest.plan.protocol import Protocol, TurnKind, TurnShape
 from loadtest.plan.threshold import Threshold, default_thresholds, population_defaults
-from loadtest.units import MIB
-
-MAX_MESSAGE_BYTES = 16 * MIB
-"""The largest message that is taken, where a scenario says nothing else."""
 
 DataRows = tuple[Mapping[str, str], ...]
 

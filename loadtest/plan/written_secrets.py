@@ -18,7 +18,7 @@ from loadtest.plan.settings import HIDDEN as NOT_KEPT
 from loadtest.plan.settings import protocol_settings
 from loadtest.plan.template import PLACEHOLDER, Template, escaped
 from loadtest.plan.text_secrets import USER_OF_URL, secrets_in, settings_secrets
-from loadtest.plan.visible import visible
+from loadtest.plan.printable_text import visible
 from loadtest.secret_names import PUBLIC_HEADERS, sounds_secret, subprotocol_secrets
 
 HIDDEN = "[redacted]"

@@ -7,7 +7,7 @@ import sys
 
 from loadtest.errors import LoadtestError
 from loadtest.run.worker import work
-from loadtest.streams import let_readers_leave
+from loadtest.stdio import let_readers_leave
 
 
 def _key() -> str:

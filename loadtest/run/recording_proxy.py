@@ -27,7 +27,7 @@ from websockets.typing import Origin, Subprotocol
 from loadtest.errors import ConfigError, Problem
 from loadtest.keep.redact import Redactor
 from loadtest.plan.capture import MAX_BYTES, MAX_FRAMES, CapturedFrame, capture_text
-from loadtest.plan.scenario import MAX_MESSAGE_BYTES
+from loadtest.plan.frame_limits import MAX_MESSAGE_BYTES
 from loadtest.plan.settings import public_url
 from loadtest.secret_names import TRANSPORT_HEADERS, handshake_secrets, subprotocol_secrets
 from loadtest.speak.close_codes import IN_NO_FRAME, NORMAL

@@ -24,7 +24,7 @@ from loadtest.show.repeats import repeats
 from loadtest.show.run import document
 from loadtest.show.runs_index import INDEX, write_index
 from loadtest.show.short_run import short_document
-from loadtest.show.views import ViewsMissingError, write_views
+from loadtest.show.report_formats import ViewsMissingError, write_views
 
 
 def show_run(run: Run, options: RunOptions) -> None:

@@ -47,7 +47,7 @@ from loadtest.run.reporting import show_run
 from loadtest.run.run_recorder import RunRecorder, exit_code_of
 from loadtest.run.web_server import BoundedServer, guarded
 from loadtest.run.worker import shard_worker
-from loadtest.streams import let_readers_leave
+from loadtest.stdio import let_readers_leave
 
 __all__ = ["AgentUser", "WebSocketUser"]
 

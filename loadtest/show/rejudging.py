@@ -11,7 +11,7 @@ from loadtest.judge.thresholds import judged_thresholds
 from loadtest.judge.verdict import judge
 from loadtest.judge.warnings import RunWarning
 from loadtest.show.manifest import ReadableRun, rows
-from loadtest.show.views import JudgedRun
+from loadtest.show.report_formats import JudgedRun
 
 CODE = "judged_anew"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadtest.plan.visible import visible
+from loadtest.plan.printable_text import visible
 
 LONGEST = 400
 """Characters of a foreign text that a view shows; the rest is in ``run.json``."""

@@ -22,6 +22,7 @@ from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import OPEN
 from websockets.uri import WebSocketURI
 
+from loadtest.plan.frame_limits import BOMB, DEFLATE_RATIO, MAX_IDLE_FRAMES, MAX_SURPLUS
 from loadtest.speak.close_codes import NO_CLOSE_FRAME
 
 try:
@@ -42,23 +43,8 @@ RSV1: Final = 0x40
 
 _DATA: Final = frozenset({Opcode.TEXT, Opcode.BINARY, Opcode.CONT})
 
-DEFLATE_RATIO: Final = 1_032
-"""The most bytes that one byte of deflate becomes (zlib's technical details)."""
-
 DEFLATE_TAIL: Final = b"\0\0\xff\xff"
 """What a sender leaves away at the end of a compressed message (RFC 7692 section 7.2.1)."""
-
-MAX_IDLE_FRAMES: Final = 1_000
-"""Frames of less than 16 bytes that complete no message, in one read: pings, empty fragments.
-
-A read has room for 32,000, and all others would wait 0.13 s; who has something to say sends one or two.
-"""
-
-BOMB: Final = 100
-"""Times its size on the wire that a message unpacks to, if it is a bomb; text of events has about 10."""
-
-MAX_SURPLUS: Final = 16 * 1024 * 1024
-"""Bytes beyond that, and beyond one message of the largest size, that one read may unpack to."""
 
 
 def _masks() -> Iterator[list[bytes]]:

@@ -204,7 +204,7 @@ def test_a_run_never_imports_scipy() -> None:
     """What a run imports, from its plan to its report."""
     code = (
         "import sys, loadtest.run, loadtest.run.run_scenario, loadtest.run.run_recorder\n"
-        "import loadtest.judge.judge_run, loadtest.show.plot.pictures, loadtest.show.views\n"
+        "import loadtest.judge.judge_run, loadtest.show.plot.pictures, loadtest.show.report_formats\n"
         "import loadtest.cli.run\n"
         "print('scipy' in sys.modules)"
     )

@@ -9,7 +9,7 @@ import pytest
 
 from loadtest.cli import main
 from loadtest.cli.report import FILES
-from loadtest.show.views import FORMATS, PAPER
+from loadtest.show.report_formats import FORMATS, PAPER
 from tests.cli.stored import PER_SECOND, store
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from loadtest.plan.threshold import of_kind
-from loadtest.show.views import part_of
+from loadtest.show.report_formats import part_of
 from tests.end_to_end.conftest import Launch
 from tests.end_to_end.parts import free_port
 

@@ -10,7 +10,7 @@ from tests.keep.samples import second
 WRITER = """
 import sys
 from pathlib import Path
-from loadtest.keep.process import this_process
+from loadtest.keep.writer_process import this_process
 from loadtest.keep.redact import Redactor
 from loadtest.keep.write import RunFolder
 from tests.keep.samples import STARTED, manifest, second

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from loadtest.keep.manifest import SCHEMA, first_manifest, timestamp, turns_per_s
-from loadtest.keep.process import this_process
+from loadtest.keep.writer_process import this_process
 from loadtest.plan.addresses import SIMULATOR
 from loadtest.plan.protocol import Protocol
 from loadtest.plan.scenario import Load, Population, Scenario, Stage, Target, Traffic

@@ -75,7 +75,7 @@ def test_what_was_never_judged_is_spared(tmp_path: Path) -> None:
 
 
 def test_a_run_that_goes_on_is_spared(tmp_path: Path) -> None:
-    from loadtest.keep.process import this_process
+    from loadtest.keep.writer_process import this_process
 
     write_run(tmp_path, [second(0)], close=False, process=this_process())
     assert [each.reason for each in prune(tmp_path, WEEK, LATER) if isinstance(each, Spared)] == [

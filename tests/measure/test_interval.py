@@ -115,7 +115,7 @@ def test_what_does_not_fit_is_refused_in_a_sentence(data: bytes, sentence: str) 
 
 
 def test_a_message_beyond_all_bounds_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_MESSAGE_BYTES", 10)
+    monkeypatch.setattr(module, "MAX_INTERVAL_BYTES", 10)
     with pytest.raises(ValueError, match="at most 10"):
         from_bytes(to_bytes(Interval(second=1)))
 

@@ -40,16 +40,16 @@ def test_a_full_disk_ends_the_run_early_and_is_told(python: InProcess) -> None:
 
 PARTLY = """
     import errno, sys
-    from loadtest.show import views
+    from loadtest.show import report_formats
 
-    real = views._write
+    real = report_formats._write
 
     def write(path, text):
         if path.name == "junit.xml":
             raise OSError(errno.ENOSPC, "No space left on device")
         return real(path, text)
 
-    views._write = write
+    report_formats._write = write
     from loadtest.cli import main
     sys.exit(main(sys.argv[1:]))
 """

@@ -13,7 +13,7 @@ import pytest
 
 from loadtest.cli.commands import loadtest
 from loadtest.errors import ConfigError, Exit
-from loadtest.keep.process import host_digest
+from loadtest.keep.writer_process import host_digest
 from loadtest.run import subprocess_runs
 from loadtest.run.options import NOT_FORWARDED, RunOptions, variables
 from loadtest.run.subprocess_runs import FinishedRun, RunSequence, command_line

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from sample import SAMPLES, SampleRun
 
 from loadtest.show.plot.pictures import Pictures
-from loadtest.show.views import report_page
+from loadtest.show.report_formats import report_page
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 

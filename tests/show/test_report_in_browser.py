@@ -12,7 +12,7 @@ from trends import TRENDS
 
 from loadtest.show.plot.pictures import Pictures
 from loadtest.show.trend import written
-from loadtest.show.views import report_page
+from loadtest.show.report_formats import report_page
 from tests.end_to_end.browser import CHROMIUM, Tab, tab
 
 pytestmark = [

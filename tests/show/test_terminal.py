@@ -124,7 +124,7 @@ def test_the_verdict_fits_on_one_line(sample: Sample) -> None:
 
 def test_the_screen_needs_neither_matplotlib_nor_jinja2() -> None:
     code = (
-        "import sys; from loadtest.show import progress, views;"
+        "import sys; from loadtest.show import progress, report_formats;"
         "from loadtest.show.render.terminal import render;"
         "from loadtest.show.build_report import build_report; from loadtest.show.run import document;"
         "render([document(build_report({}))]);"

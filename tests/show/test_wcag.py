@@ -17,7 +17,7 @@ from loadtest.readiness.views.page_model import build_page
 from loadtest.show import comparison, trend
 from loadtest.show.plot.pictures import Pictures
 from loadtest.show.runs_index import index
-from loadtest.show.views import report_page
+from loadtest.show.report_formats import report_page
 from tests.end_to_end.axe import violations
 from tests.end_to_end.browser import CHROMIUM, Tab, tab
 from tests.readiness.original import original

@@ -22,6 +22,7 @@ from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 from websockets.uri import WebSocketURI
 
+from loadtest.plan.frame_limits import MAX_IDLE_FRAMES
 from loadtest.speak import frames
 from loadtest.speak.close_codes import NO_CLOSE_FRAME
 from loadtest.speak.frames import BINARY, CLOSE, PING, TEXT, FrameParser, encode, encode_close
@@ -560,7 +561,7 @@ EMPTY_FRAGMENT = b"\x00\x00"
 
 @pytest.mark.parametrize(
     "said",
-    [PING_FRAME * (frames.MAX_IDLE_FRAMES + 1), b"\x01\x00" + EMPTY_FRAGMENT * frames.MAX_IDLE_FRAMES],
+    [PING_FRAME * (MAX_IDLE_FRAMES + 1), b"\x01\x00" + EMPTY_FRAGMENT * MAX_IDLE_FRAMES],
     ids=["pings", "empty fragments"],
 )
 def test_a_read_full_of_frames_that_say_nothing_ends_the_connection(said: bytes) -> None:
@@ -575,16 +576,16 @@ def test_a_read_full_of_frames_that_say_nothing_ends_the_connection(said: bytes)
 def test_as_many_of_them_as_there_may_be_end_nothing_however_many_reads_there_are() -> None:
     lane = FrameParser(WIDE)
     for _ in range(3):
-        assert lane.receive(PING_FRAME * frames.MAX_IDLE_FRAMES + b"\x81\x05heard") == [b"heard"]
+        assert lane.receive(PING_FRAME * MAX_IDLE_FRAMES + b"\x81\x05heard") == [b"heard"]
     assert not lane.closed
-    assert len(lane.replies) == 3 * frames.MAX_IDLE_FRAMES
+    assert len(lane.replies) == 3 * MAX_IDLE_FRAMES
 
 
 def test_what_has_something_to_say_may_be_in_as_many_fragments_as_it_likes() -> None:
     lane = FrameParser(WIDE)
     part = b"\x00\x10" + b"x" * 16
-    assert lane.receive(b"\x01\x00" + part * (2 * frames.MAX_IDLE_FRAMES)) == []
-    assert lane.receive(b"\x80\x00") == [b"x" * 32 * frames.MAX_IDLE_FRAMES]
+    assert lane.receive(b"\x01\x00" + part * (2 * MAX_IDLE_FRAMES)) == []
+    assert lane.receive(b"\x80\x00") == [b"x" * 32 * MAX_IDLE_FRAMES]
 
 
 BOMB = "a flood: messages that unpack to more than 100 times their size"
@@ -616,6 +617,6 @@ def test_of_as_many_in_several_reads_a_parser_without_a_clock_says_nothing() -> 
 def test_what_comes_after_the_close_is_nothing_whatever_comes() -> None:
     lane = FrameParser(WIDE)
     lane.receive(wire(0x88, b""))
-    for _ in range(frames.MAX_IDLE_FRAMES + 2):
+    for _ in range(MAX_IDLE_FRAMES + 2):
         assert lane.receive(b"\x00") == []
     assert (lane.closed, lane.broken, lane.flooded) == (True, None, False)

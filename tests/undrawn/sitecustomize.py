@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 PICTURES = "loadtest.show.plot.pictures"
-VIEWS = "loadtest.show.views"
+VIEWS = "loadtest.show.report_formats"
 INDEX = "loadtest.show.runs_index"
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from html import escape
 
 from loadtest.show.document import Tone
-from loadtest.show.theme import PAGE, PLOT
+from loadtest.show.light_and_dark import PAGE, PLOT
 
 PER_INCH = 96.0
 LETTERS = 12.0

@@ -5,7 +5,7 @@ and hatch in one of the tables here. No plot chooses a colour by the place of so
 two plots that are held side by side would paint the same thing in different colours. Releases have no names
 that are known beforehand: they are numbered once for all plots of a call (``release``).
 
-The colours themselves, and what they are on a page that is dark, stand in ``show.theme``. matplotlib is
+The colours themselves, and what they are on a page that is dark, stand in ``show.light_and_dark``. matplotlib is
 imported by the functions that need it: a page takes its colours from here and draws nothing.
 """
 
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from loadtest.errors import Layer
 from loadtest.show.document import Tone
-from loadtest.show.theme import PLOT
+from loadtest.show.light_and_dark import PLOT
 
 if TYPE_CHECKING:
     from matplotlib.ft2font import FT2Font

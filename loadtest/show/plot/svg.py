@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 from matplotlib.figure import Figure
 
 from loadtest.show.plot import style
-from loadtest.show.theme import PLOT_NAMES
+from loadtest.show.light_and_dark import PLOT_NAMES
 
 
 def alone(figure: Figure, about: str) -> str:

@@ -17,7 +17,7 @@ from loadtest.show.document import (
     TableRow,
     Tone,
 )
-from loadtest.show.theme import PAGE, PLOT
+from loadtest.show.light_and_dark import PAGE, PLOT
 
 if TYPE_CHECKING:
     from fpdf import FPDF

@@ -16,7 +16,7 @@ from itertools import groupby, islice, zip_longest
 from typing import TYPE_CHECKING, TextIO, TypedDict
 
 from loadtest.show.document import Callout, DataTable, Document, DocumentSection, TableRow, Tone, worst_first
-from loadtest.show.theme import PAGE, PLOT, rgb
+from loadtest.show.light_and_dark import PAGE, PLOT, rgb
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

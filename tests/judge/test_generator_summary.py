@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.judge.generator import (
+from loadtest.judge.generator_summary import (
     coalesced_share,
     lateness_ms,
     own_lateness_ms,

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-LEAVE = "from loadtest.streams import let_readers_leave, reader_left; let_readers_leave();"
+LEAVE = "from loadtest.stdio import let_readers_leave, reader_left; let_readers_leave();"
 
 
 def without_reader(program: str, *interpreter: str, of: str = "stdout") -> subprocess.CompletedProcess[bytes]:

@@ -12,14 +12,14 @@ import loadtest
 from loadtest.show.charts import colour
 from loadtest.show.plot import style
 from loadtest.show.render.page_style import MEANINGS, page_colours, variable
-from loadtest.show.theme import PAGE, PLOT, Colour, rgb
+from loadtest.show.light_and_dark import PAGE, PLOT, Colour, rgb
 
 PACKAGE = Path(loadtest.__file__).parent
 OTHERS = ("uPlot.iife.min.js", "uPlot.min.css")
 SHOWN = [
     path
     for path in sorted(PACKAGE.rglob("*"))
-    if path.suffix in {".py", ".js", ".css", ".html"} and path.name not in {*OTHERS, "theme.py"}
+    if path.suffix in {".py", ".js", ".css", ".html"} and path.name not in {*OTHERS, "light_and_dark.py"}
 ]
 HUES = ("blue", "orange", "green", "vermillion", "purple", "sky")
 DEFINED = dict(re.findall(r"--([\w-]+): ([^;]+);", page_colours()[: page_colours().index("@media")]))

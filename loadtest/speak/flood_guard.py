@@ -1,4 +1,4 @@
-"""Whether a target floods a connection: pings, messages without content, or what unpacks to much, no end.
+"""Whether a target floods a connection: pings, messages without content, or what unpacks to far more than it was, without end.
 
 Each is answered, counted or unpacked by us, so that a flood takes the generator's time: the run would be
 invalid, as if the generator had been too slow, though it is the target's doing. Such a connection is given
@@ -9,21 +9,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from loadtest.speak.frames import BOMB
+from loadtest.plan.frame_limits import BOMB, MAX_CONTROL_FRAMES, MAX_EMPTY, MAX_UNPACKED
 
 SECOND_NS: Final = 1_000_000_000
 
-MAX_CONTROL_FRAMES: Final = 2_000
-"""Pings and pongs of a connection in a second; who keeps a connection alive sends a few a minute."""
 
-MAX_EMPTY: Final = 2_000
-"""Messages without content of a connection in a second, as they come in reads full of messages."""
-
-MAX_UNPACKED: Final = 64 * 1024 * 1024
-"""Bytes that the compressed messages of a connection may unpack to in a second, if they are a bomb."""
-
-
-class Flood:
+class FloodGuard:
     """Counts what comes over one connection, by seconds of its own."""
 
     __slots__ = ("_control", "_empty", "_ends_ns", "_unpacked", "_wire")

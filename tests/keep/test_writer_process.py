@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.keep.process import host_digest, is_alive, this_process
+from loadtest.keep.writer_process import host_digest, is_alive, this_process
 
 
 def test_this_process_is_alive(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from loadtest.errors import ConfigError
 from loadtest.keep.read import read_run
 from loadtest.show.benchmark import benchmark, benchmark_rates
 from loadtest.show.plot.pictures import NAMES, Pictures
-from loadtest.show.views import FORMATS, judged, part_of, render, write_views
+from loadtest.show.report_formats import FORMATS, judged, part_of, render, write_views
 
 Sample = Callable[[str], SampleRun]
 PageOf = Callable[[SampleRun], str]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from loadtest.speak.flood import BOMB, MAX_CONTROL_FRAMES, MAX_EMPTY, MAX_UNPACKED, SECOND_NS, Flood
+from loadtest.plan.frame_limits import BOMB, MAX_CONTROL_FRAMES, MAX_EMPTY, MAX_UNPACKED
+from loadtest.speak.flood_guard import SECOND_NS, FloodGuard
 from loadtest.speak.frames import FrameParser
 from tests.speak.test_frames import wire
 
@@ -10,7 +11,7 @@ AT = 5 * SECOND_NS
 
 
 def test_pings_are_a_flood_from_so_many_in_a_second_on() -> None:
-    flood = Flood()
+    flood = FloodGuard()
     assert flood.control_frames(MAX_CONTROL_FRAMES, AT) is None
     assert flood.control_frames(1, AT + SECOND_NS) is None
     assert flood.control_frames(MAX_CONTROL_FRAMES - 1, AT + SECOND_NS + 1) is None
@@ -19,7 +20,7 @@ def test_pings_are_a_flood_from_so_many_in_a_second_on() -> None:
 
 
 def test_messages_without_content_are_a_flood_from_so_many_in_a_second_on() -> None:
-    flood = Flood()
+    flood = FloodGuard()
     assert flood.empty_messages(MAX_EMPTY, AT) is None
     assert flood.empty_messages(MAX_EMPTY, AT + SECOND_NS) is None
     why = flood.empty_messages(1, AT + SECOND_NS)
@@ -27,7 +28,7 @@ def test_messages_without_content_are_a_flood_from_so_many_in_a_second_on() -> N
 
 
 def test_what_unpacks_to_much_more_than_its_size_is_a_bomb() -> None:
-    flood = Flood()
+    flood = FloodGuard()
     assert flood.unpacked(MAX_UNPACKED, 10, AT) is None
     assert flood.unpacked(1, 10, AT) is not None
     assert "unpack to 100 times their size" in str(flood.unpacked(1, 10, AT))
@@ -35,7 +36,7 @@ def test_what_unpacks_to_much_more_than_its_size_is_a_bomb() -> None:
 
 
 def test_a_fast_stream_that_is_compressed_is_none() -> None:
-    assert Flood().unpacked(2 * MAX_UNPACKED, 2 * MAX_UNPACKED // BOMB + 1, AT) is None
+    assert FloodGuard().unpacked(2 * MAX_UNPACKED, 2 * MAX_UNPACKED // BOMB + 1, AT) is None
 
 
 def test_a_parser_that_refuses_says_goodbye_once_and_hears_no_more() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loadtest.plan.visible import visible
+from loadtest.plan.printable_text import visible
 
 
 @pytest.mark.parametrize(
