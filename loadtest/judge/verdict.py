@@ -1,7 +1,7 @@
 """The verdict: pass, fail, invalid, unreachable, interrupted or error, by a fixed order of precedence.
 
 The first that applies: a run that failed before it began (2) or by a fault of ours (70), interrupted (130),
-no connection was ever ready (3), whatever else is in doubt an event that reached the wrong user, a ratio of
+no connection was ever ready though we looked (3), whatever else is in doubt an event that reached the wrong user, a ratio of
 success that misses or a flood of the target's (1), a warning that spoils the result (4), a threshold missed,
 or what no threshold knows: no turn complete, turns without an event, connections lost (1), a task that raised
 or failed (1), a threshold not measured (4), nothing measured at all (4), else pass (0).
@@ -35,7 +35,7 @@ from loadtest.judge.manifest_access import (
     turns_never_end,
 )
 from loadtest.judge.populations import population_manifest, population_manifests
-from loadtest.judge.refusal_diagnosis import likely, still_opening
+from loadtest.judge.refusal_diagnosis import SILENT, likely, still_opening
 from loadtest.judge.threshold_measurement import Measurement, measured_for
 from loadtest.judge.thresholds import Decision, decide, late_for
 from loadtest.judge.turn_warnings import CAUSES
@@ -188,6 +188,9 @@ def _unreachable(case: Case) -> RunVerdict | None:
     if own and own == count_or_zero(connections.get("attempted")):
         # The target was never asked, so this says nothing of it.
         return None
+    if _kept_from_hearing(case):
+        # The target may have answered, and nobody was there to read it.
+        return None
     refused = section(connections, "refused")
     where = ", ".join(f"{format_count(n)} at {layer}" for layer, n in refused.items())
     reasons = "; ".join(list(section(case.manifest, "refusals"))[:3])
@@ -195,6 +198,13 @@ def _unreachable(case: Case) -> RunVerdict | None:
     told = (f"; refused: {where}{why}" if where else "") + still_opening(case.manifest)
     sentence = f"No connection was ever ready, so nothing was measured{told}. {likely(case.manifest)}"
     return RunVerdict("unreachable", Exit.UNREACHABLE, sentence.strip())
+
+
+def _kept_from_hearing(case: Case) -> bool:
+    """Whether no layer was answered in time by the clock of a generator that had no time to look."""
+    busy = any(warning.spoils and warning.code in BY_WORK - {NOT_OFFERED} for warning in case.warnings)
+    reasons = [*section(case.manifest, "refusals"), *section(case.manifest, "still_opening")]
+    return busy and bool(reasons) and all(SILENT in reason for reason in reasons)
 
 
 def _spoilt(case: Case) -> RunVerdict | None:

@@ -189,7 +189,7 @@ def _manifest(runs: Sequence[Run], offsets: Sequence[float], label: str | None) 
         "counts": {},
         "rates": {},
         "notices": [],
-        "observed": [*_observed(runs), _stated(offsets)],
+        "observed": [*_observed(runs), *_spoilt(runs), _stated(offsets)],
         "merged": [{"run": run.id, "offset_s": offset} for run, offset in zip(runs, offsets, strict=True)],
         "fingerprint": _fingerprint(runs, offsets),
         "verdict": None,
@@ -217,6 +217,20 @@ def _observed(runs: Sequence[Run]) -> list[dict[str, Any]]:
             elif fact not in facts and fact["code"] != SAMPLED:
                 facts.append(fact)
     return [*facts, {"code": WORKERS, "numbers": workers}] if workers else facts
+
+
+def _spoilt(runs: Sequence[Run]) -> Iterator[dict[str, Any]]:
+    """What spoils one host's run spoils the sum: a host that measured well only thins it out."""
+    for run in runs:
+        for notice in run.manifest.get("notices") or ():
+            if notice.get("spoils"):
+                yield {
+                    "code": "host_invalid",
+                    "message": f"{run.id} was invalid by itself: {notice['message']}",
+                    "remedy": str(notice["remedy"]),
+                    "numbers": {},
+                    "spoils": True,
+                }
 
 
 def _stated(offsets: Sequence[float]) -> dict[str, Any]:

@@ -180,6 +180,24 @@ def test_where_this_machine_could_open_nothing_the_target_is_not_unreachable() -
     assert ruling(verdict(HELD, totals_=totals(some), notices=(spoils,))) == ("unreachable", 3)
 
 
+@pytest.mark.parametrize(
+    ("code", "reason", "expected"),
+    [
+        ("generator_stood_still", "upgrade: no answer within 5 s", ("invalid", 4)),
+        ("generator_saturated", "tcp: no answer within 5 s", ("invalid", 4)),
+        ("generator_stood_still", "tcp: refused", ("unreachable", 3)),
+        ("load_not_reached_by_generator", "tcp: no answer within 5 s", ("unreachable", 3)),
+    ],
+)
+def test_silence_is_the_targets_only_where_we_could_have_heard_it(
+    code: str, reason: str, expected: tuple[str, int]
+) -> None:
+    refused = totals({"connections.attempted": 3, "connections.refused.tcp": 3})
+    spoils = RunWarning(code, "Busy.", "", {"what": "connections", "missing": 1}, spoils=True)
+    found = verdict(HELD, totals_=refused, notices=(spoils,), refusals={reason: 3})
+    assert ruling(found) == expected
+
+
 def test_a_part_in_which_connections_were_ready_is_not_unreachable() -> None:
     held = totals(moves=[(0, 1)])
     assert ruling(verdict(totals_=held, scenario__settings__traffic=None)) == ("pass", 0)

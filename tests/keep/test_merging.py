@@ -84,6 +84,20 @@ def test_the_manifest_says_what_it_is_made_of(tmp_path: Path, hosts: list[Run]) 
     assert made["observed"][1]["numbers"] == {"runs": 2, "starts_apart_s": 1.25}
 
 
+def test_what_spoils_one_host_spoils_the_sum(tmp_path: Path) -> None:
+    notices = [
+        {"code": "generator_stood_still", "message": "It stood still.", "remedy": "Do not.", "spoils": True},
+        {"code": "noticed", "message": "Fine.", "remedy": "", "spoils": False},
+    ]
+    runs = [host(tmp_path / "a"), host(tmp_path / "b", notices=notices)]
+    found = merge_runs(tmp_path / "both", runs).manifest["observed"]
+    assert [(fact["code"], fact.get("spoils")) for fact in found][-2:] == [
+        ("host_invalid", True),
+        ("hosts_merged", None),
+    ]
+    assert found[-2]["message"] == f"{runs[1].id} was invalid by itself: It stood still."
+
+
 def test_the_fingerprint_lists_the_parts(tmp_path: Path, hosts: list[Run]) -> None:
     found = merge_runs(tmp_path, hosts).manifest["fingerprint"]
     assert found["kernel"] == "6.1"
