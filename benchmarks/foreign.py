@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import importlib.util
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -34,7 +35,7 @@ def _locust_words(job: Job) -> Words:
     users = "50" if job.case.kind == "once" else str(job.connections)
     head += ["--headless", "--only-summary", "-u", users, "-r", users]
     head += ["--processes", str(job.processes)] if job.processes > 1 else []
-    return [*head, "-t", f"{job.seconds:g}s", "--host", job.server.url(), "--csv", str(job.folder / "stats")]
+    return [*head, "-t", f"{math.ceil(job.seconds)}s", "--host", job.server.url(), "--csv", str(job.folder / "stats")]
 
 
 def _locust_told(job: Job) -> Told | None:

@@ -126,7 +126,6 @@ def told(pairs: Sequence[Pair], load: tuple[float, float], seconds: float) -> st
     ratios = [pair.ratio for pair in pairs]
     more = 100 * statistics.median(pair.more_of_a_core for pair in pairs)
     per_s = pairs[0].without.per_s or 0
-    per_s = pairs[0].without.per_s or 0
     said = [
         f"{len(pairs)} pairs of {seconds:g} s at {per_s:,.0f} turns/s, the page asked once a second. Ratio:",
         f"median {statistics.median(ratios):.3f}, {min(ratios):.3f} to {max(ratios):.3f}; the page takes",

@@ -124,7 +124,6 @@ class ChaosConnection(Connection):
         intended_ns: int,
         row: dict[str, Any],
         kind: str = "",
-        *,
         written: str | bytes | None = None,
     ) -> Turn:
         context = self.context
@@ -133,7 +132,7 @@ class ChaosConnection(Connection):
             context.recorder.metrics.count("chaos.malformed.sent")
             context.recorder.metrics.count(f"chaos.malformed.sent.{broken.value}")
             self.send_as_it_is(self._chaos.broken[broken])
-        turn = super().begin(seq, position, intended_ns, row, kind, written=written)
+        turn = super().begin(seq, position, intended_ns, row, kind, written)
         if is_left(context.chaos, context.seed, seq):
             self._leaving = [*(self._leaving or ()), turn]
         return turn

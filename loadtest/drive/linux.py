@@ -102,7 +102,8 @@ def stamp_in(ancillary: list[tuple[int, int, bytes]]) -> int | None:
     if not ancillary:
         return None
     seconds, nanoseconds = _STAMP.unpack_from(ancillary[0][2])
-    return int(seconds * NS_PER_S + nanoseconds) or None
+    stamp: int = seconds * NS_PER_S + nanoseconds
+    return stamp or None
 
 
 class _Timerspec(ctypes.Structure):

@@ -132,7 +132,7 @@ class TaskTraffic(UserTraffic):
                 kind = mix.kind(seq)
                 metrics = context.recorder.metrics_at(intended_ns, kind)
             of_turn = {**context.row(seq), **row}
-            turn = connection.begin(seq, position, intended_ns, of_turn, kind, written=written)
+            turn = connection.begin(seq, position, intended_ns, of_turn, kind, written)
             turns.append((turn, waiter))
             metrics.turns_due += 1
         context.poller.wake()

@@ -185,7 +185,7 @@ class Recorder:
             turn.user,
             turn.position,
             metrics.phase,
-            self._kind_numbers.get(metrics.kind, 0),
+            self._kind_numbers.get(metrics.kind, 0) if metrics.kind else 0,
             outcome,
             turn.payload_crc,
             turn.received,

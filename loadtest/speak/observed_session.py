@@ -153,10 +153,9 @@ class ObservedSession(Session):
         intended_ns: int,
         row: Mapping[str, Any],
         kind_name: str = "",
-        *,
         written: str | bytes | None = None,
     ) -> tuple[Turn, Payload]:
-        turn, payload = super().begin(seq, position, intended_ns, row, kind_name, written=written)
+        turn, payload = super().begin(seq, position, intended_ns, row, kind_name, written)
         # Further messages may stand there already.
         self._payloads.setdefault(turn.id, deque()).appendleft(payload)
         return turn, payload

@@ -39,6 +39,11 @@ class AfterEnd(enum.Enum):
     UNKNOWN = enum.auto()
 
 
+def _forget(last: deque[_Known], before_ns: int) -> None:
+    while last[0][4] < before_ns:
+        last.popleft()
+
+
 class RecentTurns:
     """The ended turns of one connection, or of several that a user had one after the other.
 
@@ -65,9 +70,9 @@ class RecentTurns:
         last = self._last
         if last is None:
             last = self._last = deque(maxlen=REMEMBERED)
-        while last and last[0][4] < at_ns - REMEMBERED_NS:
-            last.popleft()
         last.append((turn_id, turn.next_seq, turn.missing, turn.outcome, at_ns, turn.kind))
+        if last[0][4] < at_ns - REMEMBERED_NS:
+            _forget(last, at_ns - REMEMBERED_NS)
 
     def _known(self, turn_id: object) -> _Known | None:
         """The newest turn of that id: one may be used again."""

@@ -486,7 +486,6 @@ class Session:
         intended_ns: int,
         row: Mapping[str, Any],
         kind_name: str = "",
-        *,
         written: str | bytes | None = None,
     ) -> tuple[Turn, Payload]:
         """Register the turn ``seq``, due at ``intended_ns``, and return it with the payload to send.
@@ -574,13 +573,15 @@ class Session:
             self._message_sent(turn, at_ns)
             return
         turn.sent_ns = at_ns
-        turn.metrics.lateness.append(at_ns - turn.intended_ns if at_ns > turn.intended_ns else 0)
-        turn.metrics.events_sent += 1
-        if self.protocol.deliveries is not None:
-            self.protocol.deliveries.sent(turn.id, self.user, at_ns, turn.metrics)
-        timeout_at_ns = at_ns + self.protocol.timeout_ns
-        sooner = (self.wakes_ns == NEVER or timeout_at_ns < self.wakes_ns) and not self.protocol.never_ends
-        if turn.outcome is None and sooner:
+        metrics, protocol = turn.metrics, self.protocol
+        metrics.lateness.append(at_ns - turn.intended_ns if at_ns > turn.intended_ns else 0)
+        metrics.events_sent += 1
+        if protocol.deliveries is not None:
+            protocol.deliveries.sent(turn.id, self.user, at_ns, metrics)
+        if turn.outcome is not None or protocol.never_ends:
+            return
+        timeout_at_ns = at_ns + protocol.timeout_ns
+        if self.wakes_ns == NEVER or timeout_at_ns < self.wakes_ns:
             self.wakes_ns = timeout_at_ns
 
     # ------------------------------------------------------------------ turns of several messages
@@ -776,7 +777,12 @@ class Session:
         complete = turn.outcome is COMPLETE
         if complete and protocol.has_sequence and turn.next_seq == turn.start_seq and not turn.misnumbered:
             turn.metrics.count("turns.unnumbered")
-        turn.close_ledger(turn.kind.rules)
+        if turn.types is None and not turn.missing and not turn.misnumbered:
+            # Of Turn.close_ledger, what there is to do for most: 0.1 us less a turn.
+            turn.metrics.events_expected += turn.received
+            turn.metrics.turns_numbered += turn.next_seq > turn.start_seq
+        else:
+            turn.close_ledger(turn.kind.rules)
         # With a mark known, an event that does not carry it is counted as unmarked.
         if self.user_mark is not None and not protocol.ids_name_users:
             if turn.received > turn.unmarked:

@@ -123,7 +123,6 @@ class FakeConnection:
         intended_ns: int,
         row: dict[str, Any],
         kind: str = "",
-        *,
         written: str | bytes | None = None,
     ) -> Turn:
         assert self.is_open

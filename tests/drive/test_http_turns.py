@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import gevent
@@ -223,7 +224,8 @@ class Taken(HttpTurns):
 def connected(**about: Any) -> tuple[Spoken, Taken]:
     request = HttpRequest(post="/ask", json={"run_id": "{turn.id}", "n": "{random.int 1 9}"})
     talk, taken = Spoken(send=request, **about), Taken("")
-    talk.connection._by_http = taken
+    talk.connection.context.before = SimpleNamespace(http_turns=taken)  # type: ignore[assignment]
+    talk.connection._sends_otherwise = True
     return talk, taken
 
 
