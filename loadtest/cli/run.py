@@ -33,8 +33,8 @@ Examples:
 @option("--repeat", metavar="N", type=WholeNumber(), default=1, help="Run it N times.")
 @results_option("RUN")
 @option("--ui", is_flag=True, help="Show the run in a page in the browser while it runs.")
-@option("--ui-port", metavar="N", type=click.IntRange(1, 65535), help="The port of that page; else a free one.")
-@option("--ui-close", is_flag=True, help="Close the page with the run; else it stays on a terminal until Ctrl-C.")
+@option("--ui-port", metavar="N", type=click.IntRange(1, 65535), help="Port of that page; else a free one.")
+@option("--ui-close", is_flag=True, help="Close the page with the run; else it stays until Ctrl-C.")
 @option(
     "--prometheus",
     metavar="[ADDR]",
