@@ -6,29 +6,29 @@ from typing import Any
 
 import click
 
-FOLDER = "every run writes report.html, junit.xml and run.json into its own folder in --results DIR"
+FOLDER = "every run has a folder of its own in --results DIR, with report.html, junit.xml and run.json"
 
 ANSWERS = {
-    "--rate": "for turns per second use --set traffic.rate=200/s; for connections opened per second use "
+    "--rate": "how many turns are sent a second is --set traffic.rate=200/s; how fast connections open is "
     "--connect-rate 25/s",
-    "--arrival-rate": "for turns per second use --set traffic.rate=200/s",
-    "--vus": "for the number of connections use --connections N (or -u N)",
-    "--tag": "to name a run use --label v1.4.0; a run has one label",
-    "--tags": "to name a run use --label v1.4.0; a run has one label",
+    "--arrival-rate": "how many turns are sent a second is --set traffic.rate=200/s",
+    "--vus": "how many connections there are is --connections N (or -u N)",
+    "--tag": "a run has one name beside its scenario: --label v1.4.0",
+    "--tags": "a run has one name beside its scenario: --label v1.4.0",
     "-o": FOLDER,
     "--out": FOLDER,
-    "--output": "every run writes into its own folder in --results DIR; to write one view elsewhere use "
+    "--output": "every run has a folder of its own in --results DIR; one view in a place of your own is "
     "loadtest report latest --format html --output PATH",
-    "--html": "every run writes report.html into its folder; to write it elsewhere use loadtest report "
-    "latest --format html --output PATH",
-    "--csv": "every run writes timeline.csv into its folder; for its figures as CSV use loadtest report "
-    "latest --format csv",
-    "--format": "a run prints a short screen; for another view use loadtest report latest --format NAME",
-    "--stages": 'write stages into the scenario: stages = [{ duration = "10s", connections = 50 }]',
-    "--threshold": 'use --set "thresholds.turn.first_event.p95=< 100ms"',
+    "--html": "every run writes report.html into its folder; in a place of your own: loadtest report latest "
+    "--format html --output PATH",
+    "--csv": "every run writes timeline.csv into its folder; its figures as CSV: loadtest report latest "
+    "--format csv",
+    "--format": "a run prints a short screen; other views are loadtest report latest --format NAME",
+    "--stages": 'stages stand in the scenario: stages = [{ duration = "10s", connections = 50 }]',
+    "--threshold": '--set "thresholds.turn.first_event.p95=< 100ms"',
     "--summary-export": "every run writes run.json into its folder; --json prints it",
 }
-"""What to type instead of an option of another tool, by how it is typed there."""
+"""What an option of another tool is here, by how it is typed there."""
 
 
 class AnsweringCommand(click.Command):

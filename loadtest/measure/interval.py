@@ -139,7 +139,7 @@ def from_bytes(data: bytes) -> Interval:
         raise ValueError("the interval's moves, turns or copies are cut short")
     turns = np.frombuffer(message.turns, TURN).copy()
     if not known_turns(turns):
-        raise ValueError("the interval holds a turn of an unknown phase or outcome")
+        raise ValueError("the interval holds a turn of no known phase or outcome")
     if not all(map(math.isfinite, message.gauges.values())):
         raise ValueError("the interval holds a gauge that is not a number")
     return Interval(

@@ -101,7 +101,7 @@ def odd_turns() -> list[np.ndarray]:
         (changed(copies=b"123"), "cut short"),
         (changed(moves=b"123"), "cut short"),
         (changed(turns=b"123"), "cut short"),
-        *((changed(turns=row.tobytes()), "unknown phase or outcome") for row in odd_turns()),
+        *((changed(turns=row.tobytes()), "no known phase or outcome") for row in odd_turns()),
         (changed(gauges={"cpu": math.inf}), "gauge that is not a number"),
         (changed(second="1"), "not an interval"),
         (changed(histograms={"a": [b"123", b"", 1, 1, 1, 0]}), "of equal number"),
