@@ -141,7 +141,7 @@ def test_a_part_that_is_none_is_told(words: list[str], said: str, capsys: pytest
 def test_a_run_that_kept_nothing_has_no_parts(capsys: pytest.CaptureFixture[str]) -> None:
     store(Path("results"), "empty", seconds=0, ended=False)
     assert main(["report", "empty", "--from", "0s"]) == 2
-    assert "the run has 0 s" in capsys.readouterr().err
+    assert "it lasted 0 s" in capsys.readouterr().err
 
 
 def test_the_formats_are_those_of_the_views() -> None:

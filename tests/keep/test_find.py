@@ -60,7 +60,7 @@ def test_the_latest_is_never_one_that_readiness_made(results: Path) -> None:
 
 def test_where_only_readiness_made_runs_there_is_no_latest(tmp_path: Path) -> None:
     store(tmp_path, "20261123T120000Z-chat", asked_by="ready: websocket")
-    with pytest.raises(ConfigError, match=r"only runs that readiness made; .* runs list --all"):
+    with pytest.raises(ConfigError, match=r"only runs that `ready` or `watch` made; .* runs list --all"):
         find_run(tmp_path, "latest")
 
 
