@@ -116,7 +116,7 @@ def _part(run: ReadableRun, from_ns: int | None, to_ns: int | None) -> ReadableR
     end = _whole_second(to_ns, "--to", last)
     if first >= min(end, last):
         asked = f"from {first} s on" if to_ns is None else f"from {first} s to {end} s"
-        sentence = f"nothing lies {asked}; the run has {last} s, warm-up and drain included"
+        sentence = f"the run has nothing {asked}; it lasted {last} s, warm-up and drain included"
         raise ConfigError([Problem("--from, --to", sentence)])
     return part_of(run, float(first), float(min(end, last)))
 
@@ -127,7 +127,7 @@ def _whole_second(instant_ns: int | None, option_name: str, otherwise: int) -> i
     second, rest = divmod(instant_ns, NS_PER_S)
     if rest:
         raise ConfigError(
-            [Problem(option_name, "a run is kept by the second; give whole seconds, such as 30s")]
+            [Problem(option_name, "a run is stored second by second; give whole seconds, such as 30s")]
         )
     return second
 

@@ -27,29 +27,29 @@ Examples:
 @option("--label", metavar="TEXT", help="A name for this run, such as a version: letters, digits, . _ -")
 @option("--processes", metavar="N", type=WholeNumber(), default=1, help="Local load-generator processes.")
 @option("--workers", metavar="N", type=WholeNumber(), help="Wait for N `loadtest worker` to join.")
-@option("--bind", metavar="HOST:PORT", help="Where workers join; elsewhere than on loopback with --key-env.")
-@option("--key-env", metavar="NAME", help="The variable with the key that all workers have.")
+@option("--bind", metavar="HOST:PORT", help="Where workers join; any address but loopback needs --key-env.")
+@option("--key-env", metavar="NAME", help="The environment variable with the key of the workers.")
 @option("--join-within", metavar="TIME", default="10m", help="How long --workers may take to join.")
 @option("--repeat", metavar="N", type=WholeNumber(), default=1, help="Run it N times.")
 @results_option("RUN")
 @option("--ui", is_flag=True, help="Show the run in a page in the browser while it runs.")
-@option("--ui-port", metavar="N", type=click.IntRange(1, 65535), help="The port of that page; a free one.")
-@option("--ui-close", is_flag=True, help="End with the run; on a terminal that page stays until Ctrl-C.")
+@option("--ui-port", metavar="N", type=click.IntRange(1, 65535), help="Port of that page; else a free one.")
+@option("--ui-close", is_flag=True, help="Close the page with the run; else it stays until Ctrl-C.")
 @option(
     "--prometheus",
     metavar="[ADDR]",
     is_flag=False,
     flag_value=USUAL,
-    help="Serve /metrics while it runs, at HOST:PORT or a port; 127.0.0.1:9464.",
+    help="Serve /metrics while it runs, at HOST:PORT or a port; default 127.0.0.1:9464.",
 )
 @option(
     "--otel",
     metavar="[URL]",
     is_flag=False,
     flag_value=USUAL,
-    help="Send metrics and slow turns to an OTLP collector; http://127.0.0.1:4318.",
+    help="Send metrics and slow turns to an OTLP collector; default http://127.0.0.1:4318.",
 )
-@option("--verbose", is_flag=True, help="Print the whole report instead of a screen of it.")
+@option("--verbose", is_flag=True, help="Print the whole report instead of the short screen.")
 @option("--quiet", is_flag=True, help="Print only the verdict and where the report is.")
 @option("--json", is_flag=True, help="Print run.json on stdout, and nothing else.")
 @option("--insecure", is_flag=True, help="Do not verify the target's certificate; every report will say so.")
@@ -60,7 +60,7 @@ Examples:
 def command(**options: Any) -> int:
     """Run SCENARIO (a shipped name or a TOML file) and judge it.
 
-    The exit code is the verdict: 0 pass, 1 fail, 3 unreachable, 4 not to be believed.
+    The exit code is the verdict: 0 pass, 1 fail, 3 unreachable, 4 invalid.
     """
     from loadtest.run import RunOptions, execute
 

@@ -110,7 +110,7 @@ def command(context: click.Context) -> None:
     help="Also list the runs that `ready` and `watch` made to probe a component.",
 )
 def list_stored(results: str, last: int | None, sort: str, everything: bool) -> None:  # noqa: FBT001 - click gives flags by name
-    """List every stored run, oldest first: outcome, id, p95 of first event and completion, target, and why.
+    """List every stored run, oldest first: outcome, id, p95 of first event and completion, target, reason.
 
     Runs that `loadtest ready` and `loadtest watch` made to probe a component are left out unless --all is
     given.
@@ -197,7 +197,7 @@ def _standing(run: StoredRun) -> str:
 @click.argument("run", type=Stored(), default="latest")
 @results_option("RUNS_SHOW")
 def show(run: str, results: str) -> None:
-    """Show where RUN is, how it ended and what it promised.
+    """Show where RUN is, how it ended and what became of its thresholds.
 
     RUN is an id, the beginning of one, a label, a path, or latest.
     """
@@ -270,10 +270,10 @@ def write_page(results: str) -> None:
 @click.argument("run", type=Stored(), required=False)
 @results_option("RUNS_BASELINE")
 def mark_baseline(run: str | None, results: str) -> None:
-    """Mark RUN as the baseline, or show which one is.
+    """Mark RUN as the baseline, or show which run is marked.
 
-    The baseline is what `loadtest compare baseline` means, with all runs of its label; `loadtest trend`
-    takes its level as accepted; `loadtest runs prune` never touches it.
+    `loadtest compare baseline` takes it with all runs of its label. `loadtest trend` accepts its level.
+    `loadtest runs prune` never touches these runs.
     """
     from loadtest.cli.skipped_runs import skipped
     from loadtest.keep.baseline import mark, marked
@@ -286,7 +286,8 @@ def mark_baseline(run: str | None, results: str) -> None:
     elif found := marked(Path(results)):
         click.echo(f"baseline   {found.name}")
     else:
-        click.echo(f'no run of "{results}" is marked; mark one: loadtest runs baseline RUN', err=True)
+        sentence = f'no run in "{results}" is marked as the baseline; mark one: loadtest runs baseline RUN'
+        click.echo(sentence, err=True)
 
 
 @command.command("prune", epilog=PRUNE_EXAMPLES)
@@ -303,7 +304,7 @@ def mark_baseline(run: str | None, results: str) -> None:
 def prune_runs(results: str, keep: int, dry_run: bool) -> None:  # noqa: FBT001 - click gives flags by name
     """Free the raw files of old runs; run.json, reports and plots stay for ever.
 
-    The baseline with its repeats is spared, and what was never judged.
+    The baseline with its repeats is spared, and so are runs that were never judged.
     """
     from datetime import UTC, datetime, timedelta
 
@@ -337,7 +338,7 @@ def _freed(each: Pruned | Spared, *, dry_run: bool) -> str:
 def import_folder(folder: Path, results: str) -> None:
     """Import the run in DIR, or every run in the folders of DIR.
 
-    Each is read whole before it is taken; links are refused, and nothing is ever overwritten.
+    Every file is read before the run is taken; links are refused, and nothing is ever overwritten.
     """
     from loadtest.keep.importing import import_runs
 
@@ -349,10 +350,10 @@ def import_folder(folder: Path, results: str) -> None:
 
 @command.command("merge", epilog=MERGE_EXAMPLE)
 @click.argument("runs", metavar="RUN RUN...", nargs=-1, required=True, type=Stored())
-@option("--label", metavar="NAME", help="Of the merged run.")
+@option("--label", metavar="NAME", help="The label of the merged run.")
 @results_option("RUNS_MERGE")
 def merge_stored(runs: tuple[str, ...], label: str | None, results: str) -> None:
-    """Add up runs that several hosts made of one test at one time, as a new run.
+    """Merge runs that several hosts made of one test at one time into a new run.
 
     Histograms and counters are added, which is exact. The hosts must have run the same scenario.
     """

@@ -41,13 +41,15 @@ def read_groups(path: Path, *, closed: bool) -> Iterator[Group]:
             found = list(islice(lines, len(row.histograms)))
             if len(found) < len(row.histograms) and closed:
                 raise ValueError(
-                    f"{folder.HISTOGRAMS} was cut after the run: second {row.second} is not in it"
+                    f"{folder.HISTOGRAMS} was shortened after the run: second {row.second} is missing"
                 )
             if len(found) < len(row.histograms):
                 return
             told = [(tag, float(row.second)) for tag in row.histograms]
             if [(line.tag, line.start_s) for line in found] != told:
-                raise ValueError(f"{folder.HISTOGRAMS} does not hold what is said of second {row.second}")
+                raise ValueError(
+                    f"{folder.HISTOGRAMS} does not fit second {row.second} of {folder.INTERVALS}"
+                )
             yield row, {line.tag: line.payload for line in found}
 
 
@@ -119,7 +121,7 @@ def check_whole(path: Path) -> None:
     names = (folder.HISTOGRAMS, folder.INTERVALS)
     for name, size, was in zip(names, _sizes(path), summed, strict=True):
         if size < was:
-            raise ValueError(f"{name} has {size} bytes; it had {was} when the run was closed")
+            raise ValueError(f"{name} has {size} bytes, but had {was} when the run was closed")
 
 
 def _summed(path: Path) -> tuple[int, int] | None:

@@ -20,7 +20,7 @@ def mark(results: Path, run: Path) -> None:
     """
     run = run.resolve()
     if run.parent != results.resolve():
-        raise ConfigError(f"{run} is no run of {results}; bring it there first: loadtest runs import {run}")
+        raise ConfigError(f"{run} is not in {results}; import it first: loadtest runs import {run}")
     try:
         write_whole(results / MARK, f"{run.name}\n")
     except OSError as error:
@@ -44,7 +44,7 @@ def repeats(results: Path) -> list[Path]:
     """
     run = marked(results)
     if run is None:
-        sentence = f'no run of "{results}" is marked as the baseline; mark one: loadtest runs baseline RUN'
+        sentence = f'no run in "{results}" is marked as the baseline; mark one: loadtest runs baseline RUN'
         raise ConfigError(sentence)
     stored = list_runs(results)
     its = next((each for each in stored if each.path.name == run.name), None)

@@ -133,7 +133,8 @@ def find_run(results: Path, ref: str, warn: Warn = ignore) -> Path:
     if labelled := [run for run in runs if run.label == ref]:
         return labelled[-1].path
     if begin:
-        raise ConfigError(f'"{ref}" begins the ids of {len(begin)} runs: {_names([run.id for run in begin])}')
+        names = _names([run.id for run in begin])
+        raise ConfigError(f'the ids of {len(begin)} runs begin with "{ref}": {names}')
     raise ConfigError(f'there is no run "{ref}" in "{results}"; {_nearest(ref, runs)}')
 
 
@@ -145,8 +146,8 @@ def _named(results: Path, ref: str) -> Path | None:
 def _latest(results: Path, runs: list[StoredRun]) -> Path:
     own = [run for run in runs if run.asked_by is None]
     if not own:
-        sentence = f'"{results}" holds only runs that readiness made; name one of them by its id'
-        raise ConfigError(f"there is no {LATEST} run: {sentence}, as loadtest runs list --all tells it")
+        sentence = f'"{results}" holds only runs that `ready` or `watch` made; name one by its id'
+        raise ConfigError(f"there is no {LATEST} run: {sentence}: loadtest runs list --all")
     return own[-1].path
 
 

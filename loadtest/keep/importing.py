@@ -70,9 +70,9 @@ def _import(results: Path, source: Path) -> Imported:
     manifest = read_manifest(source)
     run_id = manifest.get("id")
     if not isinstance(run_id, str) or not _ID.fullmatch(run_id):
-        raise ConfigError(f'"{source}" says its id is {str(run_id)[:80]!r}: not one that a run can have')
+        raise ConfigError(f'"{source}" has the id {str(run_id)[:80]!r}, which is not a valid id of a run')
     if manifest["status"] == RUNNING:
-        raise ConfigError(f'"{source}" still goes on; copy it when it has ended')
+        raise ConfigError(f'"{source}" is still running; copy it when it has ended')
     target = results / run_id
     if os.path.lexists(target):
         _same(source, target)
@@ -141,4 +141,4 @@ def _same(source: Path, target: Path) -> None:
     """Raise if what is there under the same id is another run."""
     there = target / folder.RUN
     if not there.is_file() or there.read_bytes() != (source / folder.RUN).read_bytes():
-        raise ConfigError(f'"{target}" is there already and is another run; nothing is overwritten')
+        raise ConfigError(f'"{target}" exists already and is a different run; nothing was overwritten')

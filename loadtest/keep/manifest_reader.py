@@ -196,7 +196,7 @@ def decoded_manifest(run_folder: Path) -> dict[str, Any]:
         raise ConfigError(f"{file} cannot be read: {problem}") from problem
     schema = manifest.get("schema") if isinstance(manifest, dict) else None
     if schema != SCHEMA:
-        raise ConfigError(f'{file} is of schema "{str(schema)[:40]}"; this version reads "{SCHEMA}"')
+        raise ConfigError(f'{file} has schema "{str(schema)[:40]}"; this version reads "{SCHEMA}"')
     found: dict[str, Any] = manifest
     if why := unbearable(found):
         raise ConfigError(f"{file} cannot be read: {why}")
@@ -207,7 +207,7 @@ def decoded_manifest(run_folder: Path) -> dict[str, Any]:
     except (msgspec.ValidationError, ValueError) as problem:
         raise ConfigError(f"{file} cannot be read: {problem}") from None
     if odd := _odd_count(found.get("counts", {}), "counts"):
-        raise ConfigError(f"{file} cannot be read: {odd} is no count")
+        raise ConfigError(f"{file} cannot be read: {odd} is not a count")
     found.setdefault("scenario", {}).setdefault("name", "")
     found.setdefault("target", {})
     found.setdefault("load", {})

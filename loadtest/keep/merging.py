@@ -30,7 +30,7 @@ SAMPLED = "turns_sampled"
 WORKERS = "workers"
 
 ALIKE = (
-    "no event carried a user mark, and several hosts drove the run, whose turn ids without {uuid} are alike"
+    "no event carried a user mark, and the turn ids of several hosts are the same: they do not contain {uuid}"
 )
 
 
@@ -87,25 +87,28 @@ def _check(runs: Sequence[Run]) -> None:
     for run in runs:
         if run.status != COMPLETE or is_pruned(run.manifest):
             raise ConfigError(
-                f"{run.id} is {'pruned' if is_pruned(run.manifest) else run.status}; only whole runs merge"
+                f"{run.id} is {'pruned' if is_pruned(run.manifest) else run.status}; "
+                "only complete runs can be merged"
             )
         if failure := run.manifest.get("failure"):
-            raise ConfigError(f"{run.id} failed, and only whole runs merge: {failure.get('sentence')}")
+            raise ConfigError(f"{run.id} failed, so it cannot be merged: {failure.get('sentence')}")
         if run.manifest.get("populations"):
             raise ConfigError(
-                f"{run.id} has populations, whose users are numbered round one run; it cannot be merged"
+                f"{run.id} cannot be merged: it has populations, and their users are numbered within one run"
             )
     first, *others = runs
     for other in others:
         for what, one, two in _told(first, other):
             if one != two:
                 raise ConfigError(
-                    f"{first.id} and {other.id} differ in their {what}: {one} and {two}; they are no one test"
+                    f"{first.id} and {other.id} differ in their {what}: {one} and {two}; "
+                    "only runs of one test can be merged"
                 )
     for run, offset in zip(runs, _offsets(runs), strict=True):
         if offset >= (first.manifest.get("duration_s") or 0):
             raise ConfigError(
-                f"{run.id} began {offset:.1f} s after {first.id}, when that was over; they are no one test"
+                f"{run.id} began {offset:.1f} s after {first.id}, which had ended by then; "
+                "only runs of the same time can be merged"
             )
 
 
@@ -118,7 +121,7 @@ def _check_each_once(runs: Sequence[Run]) -> None:
             if one.is_same(other):
                 where = f"{named[other].path} and {run.path}"
                 raise ConfigError(
-                    f"{one.id} would be counted twice: {where} both are or hold it; name each run once"
+                    f"{one.id} would be counted twice: {where} both contain it; name each run once"
                 )
         named |= dict.fromkeys(of_run, run)
 
@@ -127,7 +130,8 @@ def _told(one: Run, other: Run) -> Iterator[tuple[str, Any, Any]]:
     yield "scenario", one.manifest["scenario"].get("sha256"), other.manifest["scenario"].get("sha256")
     targets = one.manifest["target"], other.manifest["target"]
     simulated = [bool(each.get("simulated")) for each in targets]
-    yield "target's kind, simulated or not", simulated[0], simulated[1]
+    kinds = ["simulated" if each else "not simulated" for each in simulated]
+    yield "kind of target", kinds[0], kinds[1]
     if not simulated[0]:  # the simulator listens on another port each time
         yield "target", targets[0].get("url"), targets[1].get("url")
 
@@ -236,7 +240,7 @@ def _spoilt(runs: Sequence[Run]) -> Iterator[dict[str, Any]]:
 def _stated(offsets: Sequence[float]) -> dict[str, Any]:
     return {
         "code": "hosts_merged",
-        "message": "Several runs were added up, each counted from its own start.",
+        "message": "Several runs were merged. The seconds of each count from its own start.",
         "remedy": "Start the hosts together, or use a master with --workers; keep their clocks in step.",
         "numbers": {"runs": len(offsets), "starts_apart_s": round(max(offsets), 6)},
     }

@@ -86,8 +86,8 @@ def _spared(run: StoredRun, protected: set[str]) -> str | None:
         return "it belongs to the baseline"
     manifest = read_manifest(run.path)
     if manifest["status"] == RUNNING:
-        return "it still goes on"
-    return None if manifest.get("verdict") else "it was never judged, so its raw files are all there is of it"
+        return "it is still running"
+    return None if manifest.get("verdict") else "it was never judged; nothing but its raw files is left of it"
 
 
 def _raw_files(path: Path) -> Iterator[tuple[str, int]]:

@@ -135,7 +135,7 @@ def read_turns(path: Path) -> Turns:
         whole = (path.stat().st_size - file.tell()) // layout.itemsize
         turns = _as_now(np.fromfile(file, layout, min(rows, whole)))
     if not known_turns(turns):
-        raise ValueError("it holds a turn of no known phase or outcome")
+        raise ValueError("it holds a turn with an unknown phase or outcome")
     return turns
 
 

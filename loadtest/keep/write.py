@@ -178,7 +178,7 @@ class RunFolder:
         if isinstance(problem, FileNotFoundError):
             return LoadtestError(f"{self.path} is gone: it was deleted, or moved, while the run went on")
         reason = problem.strerror or problem
-        return LoadtestError(f"{self.path} cannot be written to: {reason}; what was written before is kept")
+        return LoadtestError(f"{self.path} cannot be written to: {reason}; what was written before is there")
 
 
 def _attempt(action: Callable[[], None]) -> OSError | None:

@@ -127,10 +127,10 @@ def test_a_part_is_judged_again(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--from", "1500ms"], "--from: a run is kept by the second"),
+        (["--from", "1500ms"], "--from: a run is stored second by second"),
         (["--to", "10"], "no unit"),
-        (["--from", "5s", "--to", "2s"], "nothing lies from 5 s to 2 s; the run has 6 s"),
-        (["--from", "90s"], "nothing lies from 90 s on; the run has 6 s, warm-up and drain included"),
+        (["--from", "5s", "--to", "2s"], "the run has nothing from 5 s to 2 s; it lasted 6 s"),
+        (["--from", "90s"], "the run has nothing from 90 s on; it lasted 6 s, warm-up and drain included"),
     ],
 )
 def test_a_part_that_is_none_is_told(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -141,7 +141,7 @@ def test_a_part_that_is_none_is_told(words: list[str], said: str, capsys: pytest
 def test_a_run_that_kept_nothing_has_no_parts(capsys: pytest.CaptureFixture[str]) -> None:
     store(Path("results"), "empty", seconds=0, ended=False)
     assert main(["report", "empty", "--from", "0s"]) == 2
-    assert "the run has 0 s" in capsys.readouterr().err
+    assert "it lasted 0 s" in capsys.readouterr().err
 
 
 def test_the_formats_are_those_of_the_views() -> None:

@@ -60,7 +60,7 @@ def test_the_latest_is_never_one_that_readiness_made(results: Path) -> None:
 
 def test_where_only_readiness_made_runs_there_is_no_latest(tmp_path: Path) -> None:
     store(tmp_path, "20261123T120000Z-chat", asked_by="ready: websocket")
-    with pytest.raises(ConfigError, match=r"only runs that readiness made; .* runs list --all"):
+    with pytest.raises(ConfigError, match=r"only runs that `ready` or `watch` made; .* runs list --all"):
         find_run(tmp_path, "latest")
 
 
@@ -98,7 +98,7 @@ def test_a_path(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("ref", "sentence"),
     [
-        ("20261122T1200", 'begins the ids of 4 runs: "20261122T120000Z-chat-v1", "'),
+        ("20261122T1200", 'the ids of 4 runs begin with "20261122T1200": "20261122T120000Z-chat-v1", "'),
         ("20261121T120000Z-eho", 'the nearest are "20261121T120000Z-echo"'),
         ("v2", 'the nearest are "v1"'),
         ("lates", 'the nearest are "latest"'),
@@ -121,5 +121,5 @@ def test_an_empty_folder_of_results_is_told(tmp_path: Path) -> None:
 def test_many_names_are_not_all_listed(results: Path) -> None:
     for number in range(20, 25):
         store(results, f"20261122T120000Z-chat-v1-{number}")
-    with pytest.raises(ConfigError, match=r'begins the ids of 9 runs: ("[^"]+", ){5}\.\.\.$'):
+    with pytest.raises(ConfigError, match=r'the ids of 9 runs begin with "20261122": ("[^"]+", ){5}\.\.\.$'):
         find_run(results, "20261122")

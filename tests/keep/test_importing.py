@@ -56,7 +56,7 @@ def test_what_is_there_is_never_written_to(tmp_path: Path, source: Path) -> None
     (again,) = import_runs(results(tmp_path), source)
     assert not again.new
     rewrite(source, label="other")
-    with pytest.raises(ConfigError, match="is there already and is another run; nothing is overwritten"):
+    with pytest.raises(ConfigError, match="exists already and is a different run; nothing was overwritten"):
         import_runs(results(tmp_path), source)
     assert read_run(results(tmp_path) / source.name).manifest["label"] is None
 
@@ -66,7 +66,7 @@ def test_what_is_there_is_never_written_to(tmp_path: Path, source: Path) -> None
 )
 def test_an_id_cannot_lead_elsewhere(tmp_path: Path, source: Path, run_id: object) -> None:
     rewrite(source, id=run_id)
-    refused(tmp_path, source, r"not one that a run can have|at .\$.id")
+    refused(tmp_path, source, r"not a valid id of a run|at .\$.id")
     assert not (tmp_path / "escaped").exists()
 
 
@@ -119,7 +119,7 @@ def test_a_damaged_manifest_is_refused(
 
 def test_a_run_that_goes_on_is_refused(tmp_path: Path, source: Path) -> None:
     rewrite(source, ended=None, process={"host": "another", "pid": 1})
-    refused(tmp_path, source, "still goes on")
+    refused(tmp_path, source, "is still running")
 
 
 def test_a_summary_alone_is_a_run(tmp_path: Path, source: Path) -> None:

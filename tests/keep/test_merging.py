@@ -117,14 +117,14 @@ def test_the_parts_stay_as_they_are(tmp_path: Path, hosts: list[Run]) -> None:
     ("change", "sentence"),
     [
         ({"scenario": {**HOST["scenario"], "sha256": "cd"}}, "differ in their scenario: ab and cd"),
-        ({"target": {"url": "simulator", "simulated": False}}, "simulated or not: True and False"),
-        ({"interrupted": True}, "is interrupted; only whole runs merge"),
+        ({"target": {"url": "simulator", "simulated": False}}, "kind of target: simulated and not simulated"),
+        ({"interrupted": True}, "is interrupted; only complete runs can be merged"),
         (
             {"failure": {"exit_code": 70, "sentence": "KeyError: x"}},
-            "failed, and only whole runs merge: KeyError: x",
+            "failed, so it cannot be merged: KeyError: x",
         ),
-        ({"pruned": {"at": "2026"}}, "is pruned; only whole runs merge"),
-        ({"started": "2026-11-22T12:15:41Z"}, "began 10.8 s after .*, when that was over"),
+        ({"pruned": {"at": "2026"}}, "is pruned; only complete runs can be merged"),
+        ({"started": "2026-11-22T12:15:41Z"}, "began 10.8 s after .*, which had ended by then"),
         ({"started": "when?"}, "one of them is damaged"),
         ({"load": {}}, "one of them is damaged"),
     ],
@@ -148,7 +148,7 @@ def test_another_target_is_refused_but_for_the_port_of_a_simulator(tmp_path: Pat
 
 def test_runs_of_populations_are_refused(tmp_path: Path) -> None:
     parted = {"populations": {"askers": {"first_user": 0, "users": 4}}}
-    with pytest.raises(ConfigError, match="users are numbered round one run"):
+    with pytest.raises(ConfigError, match="users are numbered within one run"):
         merge_runs(tmp_path / "both", [host(tmp_path / "a", **parted), host(tmp_path / "b", **parted)])
 
 

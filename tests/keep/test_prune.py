@@ -39,7 +39,7 @@ def test_what_is_gone_is_told_and_is_not_damage(tmp_path: Path, run: Path) -> No
     prune(tmp_path, WEEK, LATER)
     stored = read_run(run)
     for read in (stored.totals, stored.turns, stored.slowest, lambda: list(stored.intervals())):
-        with pytest.raises(ConfigError, match="were pruned on 2026-11-30; its summary and reports are kept"):
+        with pytest.raises(ConfigError, match="were pruned on 2026-11-30; its summary and reports are still"):
             read()  # type: ignore[operator]  # every one of them can be called
 
 
@@ -79,7 +79,7 @@ def test_a_run_that_goes_on_is_spared(tmp_path: Path) -> None:
 
     write_run(tmp_path, [second(0)], close=False, process=this_process())
     assert [each.reason for each in prune(tmp_path, WEEK, LATER) if isinstance(each, Spared)] == [
-        "it still goes on"
+        "it is still running"
     ]
 
 

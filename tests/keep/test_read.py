@@ -170,7 +170,7 @@ def test_a_closed_run_without_sums_says_so_too(tmp_path: Path) -> None:
     assert told(run.totals()) == sum_of(SECONDS)
     text = (run.path / "intervals.hlog").read_bytes()
     (run.path / "intervals.hlog").write_bytes(text[:-9])
-    with pytest.raises(ConfigError, match="cut after the run: second 3 is not in it"):
+    with pytest.raises(ConfigError, match="shortened after the run: second 3 is missing"):
         run.totals()
     (run.path / "intervals.hlog").unlink()
     with pytest.raises(ConfigError, match="No such file"):
@@ -232,8 +232,8 @@ def test_many_histograms_of_a_tag_are_decoded_in_parts(
 @pytest.mark.parametrize(
     ("name", "old", "new", "sentence"),
     [
-        ("intervals.hlog", b"Tag=turn.completion,1", b"Tag=turn.completion,7", "said of second 1"),
-        ("intervals.hlog", b"Tag=turn.completion,1", b"Tag=turn.completioM,1", "said of second 1"),
+        ("intervals.hlog", b"Tag=turn.completion,1", b"Tag=turn.completion,7", "does not fit second 1"),
+        ("intervals.hlog", b"Tag=turn.completion,1", b"Tag=turn.completioM,1", "does not fit second 1"),
         ("intervals.hlog", b"HISTFAAA", b"HISTF%%A", "intervals.jsonl cannot be read"),
         ("intervals.jsonl", b'"second":2', b'"second":x', "line 3 is not an interval"),
         ("intervals.jsonl", b'"turn.completion":[5', b'"turn.completion":[6', "as many samples"),
@@ -263,7 +263,10 @@ def test_what_is_no_run_is_told(tmp_path: Path) -> None:
         read_run(tmp_path)
     for text, sentence in [
         ("{", "cannot be read"),
-        ('{"schema":"loadtest.run/1","metrics":[{"max":1e308}]}', r"holds the number 1e\+308, and no run"),
+        (
+            '{"schema":"loadtest.run/1","metrics":[{"max":1e308}]}',
+            r"holds the number 1e\+308, which is larger",
+        ),
         ('{"schema":"loadtest.run/1","n":-%s}' % ("9" * 60), r"holds the number -1e\+60"),
         ("[]", 'schema "None"'),
         ('{"schema":"x/2"}', 'schema "x/2"'),
@@ -295,7 +298,7 @@ def test_an_empty_histogram_is_not_kept(tmp_path: Path) -> None:
 )
 def test_what_should_be_a_count_and_is_none_is_named(tmp_path: Path, counts: object, where: str) -> None:
     (tmp_path / "run.json").write_text(json.dumps({"schema": "loadtest.run/1", "counts": counts}))
-    with pytest.raises(ConfigError, match=rf"run\.json cannot be read: {where} is no count"):
+    with pytest.raises(ConfigError, match=rf"run\.json cannot be read: {where} is not a count"):
         read_run(tmp_path)
 
 
