@@ -45,7 +45,7 @@ def command(context: click.Context, show: str | None) -> None:
     "--capture",
     metavar="FRAMES.jsonl",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Say of every frame of a capture what it would be taken for, and whether its turns end.",
+    help="Say for every frame of a capture which rules match it, and whether its turns end.",
 )
 def check(file: str, capture: Path | None) -> int:
     """Read FILE, report every mistake in it, and say what was understood.

@@ -64,7 +64,7 @@ def _written(run: Run) -> bool:
     except ViewsMissingError as error:
         # The verdict is known; only its views cannot be written.
         run.manifest["not_written"] = list(error.names)
-        sys.stderr.write(f"loadtest: {error}; a run that passed ends with {int(error.exit_code)} for that\n")
+        sys.stderr.write(f"loadtest: {error}; so a run that passed ends with {int(error.exit_code)}\n")
         return False
     return True
 

@@ -150,6 +150,6 @@ def _same_names(plans: Sequence[tuple[str, Scenario]]) -> list[Problem]:
     for ref, plan in plans:
         other = first.setdefault(plan.name, ref)
         if other != ref:
-            sentence = f"its name `{plan.name}` is that of {other} as well; give each a `name` of its own"
+            sentence = f"its name `{plan.name}` is also the name of {other}; give each a `name` of its own"
             problems.append(Problem(ref, sentence))
     return problems
