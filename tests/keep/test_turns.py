@@ -126,5 +126,5 @@ def test_a_turn_of_no_known_phase_or_outcome_is_told(tmp_path: Path, name: str, 
     with_odd = turns(0, 3)
     with_odd[name][1] = number
     np.save(path, with_odd)
-    with pytest.raises(ValueError, match="no known phase or outcome"):
+    with pytest.raises(ValueError, match="unknown phase or outcome"):
         read_turns(path)

@@ -136,7 +136,7 @@ def test_a_port_that_is_taken_costs_no_run(tmp_path: Path, capsys: pytest.Captur
         page.start()
         page.finish()
         page.stay()
-    assert f"port {port} of 127.0.0.1 cannot be listened on" in capsys.readouterr().err
+    assert f"cannot listen on port {port} of 127.0.0.1" in capsys.readouterr().err
 
 
 @pytest.mark.long

@@ -182,7 +182,7 @@ def test_an_address_that_is_taken_is_our_users_mistake(tmp_path: Path) -> None:
             options = RecordingOptions("127.0.0.1", port, "ws://127.0.0.1:9", tmp_path / "f.jsonl", 1)
             await recording(options, print)
 
-    with pytest.raises(ConfigError, match="cannot be listened on"):
+    with pytest.raises(ConfigError, match="cannot listen on"):
         asyncio.run(taken())
 
 

@@ -131,7 +131,7 @@ def test_every_mistake_of_every_scenario_before_anything_runs(
 def test_two_scenarios_of_one_name_could_not_be_told_apart(sequence: type[Pretended], tmp_path: Path) -> None:
     folder = scenarios(tmp_path, a="1s")
     (folder / "f.toml").write_text(PLAIN.format(name="a", duration="1s"), "utf-8")
-    with pytest.raises(ConfigError, match=r"f.toml: its name `a` is that of .*a.toml as well"):
+    with pytest.raises(ConfigError, match=r"f.toml: its name `a` is also the name of .*a.toml"):
         run_suite(options(folder))
 
 
