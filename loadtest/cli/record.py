@@ -42,10 +42,10 @@ Examples:
 @option("--connections", metavar="N", type=WholeNumber(), help="End after N; by default Ctrl-C ends it.")
 @option("--insecure", is_flag=True, help="Do not verify the server's certificate.")
 def command(to: str, listen: str, save: Path, connections: int | None, *, insecure: bool) -> int:
-    """Pass connections on to the server at --to, and keep every message with its time, without secrets.
+    """Pass connections on to the server at --to, and store every message with its time, without secrets.
 
-    Point a real client (a browser, an app) at the address it prints. What it writes is what
-    `init --capture` and `protocols check --capture` read. The exit code is 3 if the server took none.
+    Point a real client (a browser, an app) at the address it prints. The files that it writes are for
+    `init --capture` and `protocols check --capture`. The exit code is 3 if the server refused everybody.
     """
     from loadtest.plan.target import url_problem
     from loadtest.run.options import host_and_port

@@ -86,14 +86,14 @@ class _Watch(click.Command):
 @target_option
 @option("--release", metavar="LABEL", help="The release that is judged: a label, or a commit.")
 @option("--set", "sets", metavar="KEY=VALUE", type=Settings(), multiple=True, envvar="LOADTEST_WATCH_SET",
-        help="Replace one key of the policy; repeatable (variable: one per line).")  # fmt: skip
+        help="Replace one key of the policy; repeatable (in the variable: one per line).")  # fmt: skip
 @option("--quiet", is_flag=True, help="Print changes only.")
 @results_option("WATCH")
 def command(policy: str, **options: Any) -> int:
     """Probe the components of POLICY at its intervals and send alerts on its routes, until Ctrl-C.
 
-    The state of alerts is kept on disk: a watch that is restarted neither loses nor repeats one. A policy
-    that changes is read again without a restart, and so it is at SIGHUP.
+    The state of alerts is on disk: a watch that is restarted neither loses nor repeats an alert. It reads
+    a changed policy again without a restart, and also at SIGHUP.
     """
     from loadtest.live.notifiers import unusable_routes
     from loadtest.live.reload import Reload
