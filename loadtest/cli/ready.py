@@ -48,7 +48,7 @@ Examples:
 @target_option
 @option("--release", metavar="LABEL", help="The release that is judged: a label, or a commit.")
 @option("--set", "sets", metavar="KEY=VALUE", type=Settings(), multiple=True, envvar="LOADTEST_READY_SET",
-        help="Replace one key of the policy; repeatable (in the variable: one per line).")  # fmt: skip
+        help="Replace one key of the policy; repeatable (variable: one per line).")  # fmt: skip
 @option("--show", metavar="NAME", type=ShippedName("policy"), help="Print the TOML of a policy that ships.")
 @option("--verify-rollback", is_flag=True, help="Run the check of the rollback command, not the rollback.")
 @option("--rollback", is_flag=True,

@@ -262,7 +262,7 @@ def plan_options(command: str) -> Callable[[F], F]:
             type=ScenarioSettings(),
             multiple=True,
             envvar=f"LOADTEST_{command}_SET",
-            help="Replace one key of the scenario; repeatable (in the variable: one per line).",
+            help="Replace one key of the scenario; repeatable (variable: one per line).",
         ),
     )
     return lambda function: reduce(lambda decorated, change: change(decorated), reversed(changes), function)

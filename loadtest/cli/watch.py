@@ -86,7 +86,7 @@ class _Watch(click.Command):
 @target_option
 @option("--release", metavar="LABEL", help="The release that is judged: a label, or a commit.")
 @option("--set", "sets", metavar="KEY=VALUE", type=Settings(), multiple=True, envvar="LOADTEST_WATCH_SET",
-        help="Replace one key of the policy; repeatable (in the variable: one per line).")  # fmt: skip
+        help="Replace one key of the policy; repeatable (variable: one per line).")  # fmt: skip
 @option("--quiet", is_flag=True, help="Print changes only.")
 @results_option("WATCH")
 def command(policy: str, **options: Any) -> int:
