@@ -153,7 +153,7 @@ def _serving(where: str | None, watch: Watch) -> Iterator[None]:
 def _address(where: str) -> tuple[str, int]:
     host, _, port = where.rpartition(":")
     if not port.isdecimal() or int(port) > 65535:
-        raise ConfigError([Problem("--serve", f"`{where}` is no port; write for example --serve 8790")])
+        raise ConfigError([Problem("--serve", f"`{where}` is not a port; write for example --serve 8790")])
     return host.strip("[]") or "127.0.0.1", int(port)
 
 

@@ -174,7 +174,7 @@ def _await_workers(
         gevent.sleep(0.02)
         if any(child.poll() is not None for child in children):
             raise LoadtestError(
-                "a worker process of ours ended before it joined; see its last message on stderr"
+                "a local worker process ended before it joined; see its last message on stderr"
             )
         if time.monotonic() > deadline:
             within = format_duration(joining.within_s * 1e9)

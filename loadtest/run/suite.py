@@ -101,7 +101,7 @@ def _find_scenarios(refs: Sequence[str]) -> tuple[list[str], dict[str, str]]:
             left_out |= {str(path): kind for path, kind in inside.others}
             found |= {path.resolve(): str(path) for path in inside.scenarios if path.resolve() not in found}
             if not inside.scenarios:
-                problems.append(Problem(ref, "the folder holds no scenario: no file that ends in .toml"))
+                problems.append(Problem(ref, "the folder has no scenario: no file that ends in .toml"))
             continue
         try:
             found.setdefault(find("scenario", ref, Path())[0].resolve(), ref)

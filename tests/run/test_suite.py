@@ -140,5 +140,5 @@ def test_what_means_nothing_is_told_whole(sequence: type[Pretended], tmp_path: P
     with pytest.raises(ConfigError) as caught:
         run_suite(options(tmp_path / "empty", "agent-brust"))
     told = str(caught.value)
-    assert "the folder holds no scenario" in told
+    assert "the folder has no scenario" in told
     assert "agent-burst" in told

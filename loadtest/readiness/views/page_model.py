@@ -485,8 +485,8 @@ def _uptimes(found: Assessment) -> DocumentSection:
         if any(each.up is not None for each in row.shares)
     )
     return _section(
-        "Uptime", "The share of the time that a component was known not to be down, of the last hour, day and"
-        " week; and of how much of it that is, where not all is known. – where so much is not kept.",
+        "Uptime", "The share of the known time in which a component was not down, for the last hour, day and week,"
+        " and how much of that time is known. – if the stored history is shorter.",
         ("component", *(f"last {over}" for over in WINDOWS_S)), _lines(rows), frozenset({1, 2, 3}),
         folded="of the last hour, day and week",
     )  # fmt: skip
