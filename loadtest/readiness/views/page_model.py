@@ -485,7 +485,7 @@ def _uptimes(found: Assessment) -> DocumentSection:
         if any(each.up is not None for each in row.shares)
     )
     return _section(
-        "Uptime", "The share of the known time in which a component was not down, for the last hour, day and week,"
+        "Uptime", "Share of the known time in which a component was not down, in the last hour, day and week,"
         " and how much of that time is known. – if the stored history is shorter.",
         ("component", *(f"last {over}" for over in WINDOWS_S)), _lines(rows), frozenset({1, 2, 3}),
         folded="of the last hour, day and week",
