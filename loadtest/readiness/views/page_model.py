@@ -287,7 +287,7 @@ def _rules(found: Assessment) -> Iterator[DocumentSection]:
 def _promise(row: ComponentRow) -> TableRow:
     """The rule that holds without being written: a critical component keeps its scenario's thresholds."""
     n = len(row.missed)
-    cells = ("missed", f"{row.title} is critical and meets the thresholds of its scenario", "all of them",
+    cells = ("missed", f"{row.title}, a critical component, meets its thresholds", "all of them",
              f"{n} missed", "NO-GO", age(row.age_s))  # fmt: skip
     return TableRow(cells, TONES["missed"], (row.broken_promise,))
 
