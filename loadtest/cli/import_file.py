@@ -74,12 +74,8 @@ def har(file: Path, socket: str | None, folder: Path, name: str | None) -> None:
 
 @command.command(name="asyncapi", epilog=EXAMPLES)
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@option(
-    "--server", metavar="NAME", help="Which of several servers; by default the first WebSocket server."
-)
-@option(
-    "--channel", metavar="NAME", help="Which of several socket channels, by name or path."
-)
+@option("--server", metavar="NAME", help="Which of several servers; by default the first WebSocket server.")
+@option("--channel", metavar="NAME", help="Which of several socket channels, by name or path.")
 @option(
     "--describes",
     type=click.Choice(["server", "client"]),

@@ -91,9 +91,7 @@ def unusable_routes(policy: Policy, environ: Mapping[str, str]) -> list[Problem]
             try:
                 filled(text, environ)
             except MissingVariableError as error:
-                found.append(
-                    Problem(f"alerts.routes.{route.name}", f"{error}, so no alert would arrive")
-                )
+                found.append(Problem(f"alerts.routes.{route.name}", f"{error}, so no alert would arrive"))
     return found
 
 

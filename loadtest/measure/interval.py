@@ -128,7 +128,9 @@ def from_bytes(data: bytes) -> Interval:
         ValueError: the bytes are no such message, or longer than ``MAX_INTERVAL_BYTES``.
     """
     if len(data) > MAX_INTERVAL_BYTES:
-        raise ValueError(f"an interval of {len(data)} bytes is refused: at most {MAX_INTERVAL_BYTES} are read")
+        raise ValueError(
+            f"an interval of {len(data)} bytes is refused: at most {MAX_INTERVAL_BYTES} are read"
+        )
     try:
         message = _decoder.decode(data)
     except (msgspec.MsgspecError, RecursionError) as problem:

@@ -135,9 +135,7 @@ def _unfit(scenario: Scenario, over: str) -> list[str]:
     if over == "rate" and (quiet or scenario.load.model == "closed"):
         found.append("it sets no rate (closed model, or no traffic); search --over connections")
     if quiet and not scenario.thresholds:
-        found.append(
-            "it sends nothing and has no thresholds, so it could miss none; add [thresholds]"
-        )
+        found.append("it sends nothing and has no thresholds, so it could miss none; add [thresholds]")
     return found
 
 

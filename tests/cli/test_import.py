@@ -178,9 +178,7 @@ def test_a_login_that_gave_the_token_is_drafted(tmp_path: Path, capsys: pytest.C
     (tmp_path / "s.har").write_text(json.dumps(session))
     assert main(["import", "har", str(tmp_path / "s.har"), "--folder", str(tmp_path), "--name", "chat"]) == 0
     said = capsys.readouterr().out
-    assert (
-        'left out of the URL: token; give them in [target]: query = { token = "{prepared.token}" }' in said
-    )
+    assert 'left out of the URL: token; give them in [target]: query = { token = "{prepared.token}" }' in said
     assert "the answer to POST /login contained token: [[prepare]] requests it" in said
     scenario = load_scenario(tmp_path / "chat.toml")
     (step,) = scenario.prepare
@@ -199,7 +197,7 @@ def test_a_login_that_no_step_can_ask_is_named(tmp_path: Path, capsys: pytest.Ca
     (tmp_path / "s.har").write_text(json.dumps(session))
     assert main(["import", "har", str(tmp_path / "s.har"), "--folder", str(tmp_path), "--name", "chat"]) == 0
     said = capsys.readouterr().out
-    assert "the answer to OPTIONS /login held token: a step of [[prepare]] can ask for it" in said
+    assert "the answer to OPTIONS /login contained token: a step of [[prepare]] can request it" in said
     assert load_scenario(tmp_path / "chat.toml").target.query == {"token": "{env.MY_TOKEN}"}
 
 

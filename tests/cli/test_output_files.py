@@ -107,7 +107,7 @@ def test_a_slash_at_its_end_means_a_folder(tmp_path: Path) -> None:
     putting("json", wanted)
     assert (tmp_path / "cmp" / "a.json").read_text("utf-8") == "jsonµ\n"
     assert not Output().convert(f"{tmp_path}/one.json", None, None).exists()
-    with pytest.raises(BadParameter, match="the folder .* cannot be made"):
+    with pytest.raises(BadParameter, match=r"the folder .* cannot be made"):
         Output().convert(f"{tmp_path}/cmp/a.json/", None, None)
 
 

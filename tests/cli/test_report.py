@@ -184,7 +184,7 @@ def test_a_pruned_run_is_judged_anew_by_its_summary(capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("--set", "load.connections=3"), "a stored run can only be given other thresholds"),
+        (("--set", "load.connections=3"), "for a stored run, only thresholds can be set"),
         (("--set", "thresholds.turn.first_evnt.p95=< 3ms"), "turn.first_event"),
         (("--set", "thresholds.turn.first_event.p95=soon"), "soon"),
         (("--thresholds", "nowhere.toml"), "nowhere.toml cannot be read"),

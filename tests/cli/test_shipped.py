@@ -31,7 +31,11 @@ def test_what_a_protocol_was_run_against_stands_below_it(capsys: pytest.CaptureF
     (mqtt,) = (number for number, line in enumerate(lines) if line.startswith("mqtt "))
     assert lines[mqtt + 1].strip() == "run against mosquitto 2"
     (gemini,) = (number for number, line in enumerate(lines) if line.startswith("gemini-live "))
-    assert lines[gemini + 1].strip().startswith("tested against a stub, not the service itself; follows Google's")
+    assert (
+        lines[gemini + 1]
+        .strip()
+        .startswith("tested against a stub, not the service itself; follows Google's")
+    )
     assert lines[-1].startswith("Protocols without such a line were tested against our simulator")
 
 

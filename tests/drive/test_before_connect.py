@@ -194,7 +194,11 @@ def floods(sock: Any, _asked: Asked) -> None:
         ),
         (answer({"b": "x\r\nEvil: y"}), 'keep = { a = "b" }', "`b` of the answer contains a line break"),
         (answer({"b": "x\ud800y"}), 'keep = { a = "b" }', "`b` of the answer contains half of a character"),
-        (answer(), 'keep = { a = "header:X-A" }', "the answer has no `header:X-A`, but `keep` needs it for a"),
+        (
+            answer(),
+            'keep = { a = "header:X-A" }',
+            "the answer has no `header:X-A`, but `keep` needs it for a",
+        ),
         (
             answer(),
             'headers = { A = "{user.bad}" }',

@@ -119,7 +119,9 @@ NETWORK = (
         traffic="ping = '200ms'\nping_timeout = '400ms'",
         code=1,
         shows={
-            "both connections are given up as silent": _connections(ended_by_us={"silent": 2}, closed={"1006": 2}),
+            "both connections are given up as silent": _connections(
+                ended_by_us={"silent": 2}, closed={"1006": 2}
+            ),
             "their turns are lost": lambda manifest: manifest["counts"]["turns"]["lost"] > 0,
         },
     ),
@@ -149,8 +151,12 @@ NETWORK = (
         traffic="phase = 'together'",
         shows={
             "`connect.upgrade` min >= 600 ms": _at_least("connect.upgrade", "min", 600),
-            "`connect.tcp` does not contain this delay": lambda manifest: metric("connect.tcp", "max")(manifest) < 600,
-            "the times of turns that waited count from when they were due": _at_least("turn.completion", "max", 400),
+            "`connect.tcp` does not contain this delay": lambda manifest: (
+                metric("connect.tcp", "max")(manifest) < 600
+            ),
+            "the times of turns that waited count from when they were due": _at_least(
+                "turn.completion", "max", 400
+            ),
         },
     ),
     NetworkRow(
@@ -167,7 +173,11 @@ NETWORK = (
         host="no-such-host.invalid",
         target="connect_timeout = '2s'",
         code=3,
-        shows={"refused at the layer resolve": _refused("resolve: the name 'no-such-host.invalid' cannot be resolved")},
+        shows={
+            "refused at the layer resolve": _refused(
+                "resolve: the name 'no-such-host.invalid' cannot be resolved"
+            )
+        },
     ),
     NetworkRow(
         name="dead first address",
@@ -241,7 +251,9 @@ NETWORK = (
         lookup_s=0.7,
         shows={
             "`connect.resolve` >= 700 ms": _at_least("connect.resolve", "min", 700),
-            "no other phase contains this delay": lambda manifest: metric("connect.total", "max")(manifest) < 700,
+            "no other phase contains this delay": lambda manifest: (
+                metric("connect.total", "max")(manifest) < 700
+            ),
             "every turn complete": _turns(complete=20),
         },
     ),
@@ -277,7 +289,9 @@ NETWORK = (
             "notice `lookups_failed`": lambda manifest: (
                 "lookups_failed" in {notice["code"] for notice in manifest["notices"]}
             ),
-            "the closed connections": lambda manifest: sum(manifest["counts"]["connections"]["closed"].values()) >= 2,
+            "the closed connections": lambda manifest: (
+                sum(manifest["counts"]["connections"]["closed"].values()) >= 2
+            ),
         },
     ),
     NetworkRow(
@@ -336,7 +350,9 @@ NETWORK = (
         traffic="ping = '200ms'\nping_timeout = '400ms'",
         code=1,
         shows={
-            "both connections are given up as silent": _connections(ended_by_us={"silent": 2}, closed={"1006": 2}),
+            "both connections are given up as silent": _connections(
+                ended_by_us={"silent": 2}, closed={"1006": 2}
+            ),
             "their turns are lost": lambda manifest: manifest["counts"]["turns"]["lost"] > 0,
         },
     ),

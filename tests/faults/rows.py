@@ -531,15 +531,11 @@ EVENTS: tuple[Row, ...] = (
             Change("events.malformed", "connections", "the message that was not accepted"),
             *lost("due", 1006, "all turns of the connection are lost"),
             *(
-                Change(
-                    f"turns.{name}", "-(due - connections)", "one turn of each connection had got events"
-                )
+                Change(f"turns.{name}", "-(due - connections)", "one turn of each connection had got events")
                 for name in ("numbered", "marked")
             ),
             *(c for c in fewer("per_turn * due - 4 * connections") if c.counter != "events.received"),
-            Change(
-                "events.received", "-(per_turn * due - 5 * connections)", "it counts as received"
-            ),
+            Change("events.received", "-(per_turn * due - 5 * connections)", "it counts as received"),
         ),
         notices={
             "unexpected_closes": "lists the closes by code, and says that we gave them up",

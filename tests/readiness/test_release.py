@@ -62,7 +62,9 @@ def test_evidence_of_the_release_counts_and_that_of_another_is_unknown(tmp_path:
     assert (other.verdict, other.components[0].status, other.components[0].error) == (
         "INCONCLUSIVE", "unknown", "release",
     )  # fmt: skip
-    assert other.components[0].said.startswith(f"its evidence is of badc0de1, not of the release {COMMIT}; it said: ")
+    assert other.components[0].said.startswith(
+        f"its evidence is of badc0de1, not of the release {COMMIT}; it said: "
+    )
     mixed = judged(tmp_path, COMMIT, COMMIT, "badc0de1")
     assert mixed.verdict == "INCONCLUSIVE", "one of two servers behind the address is another one"
     silent = judged(tmp_path, COMMIT)

@@ -186,7 +186,7 @@ def test_go_names_what_is_not_healthy_and_inconclusive_what_is_not_known(tmp_pat
     ("text", "said"),
     [
         ('component = "api"\nelse = "roll back"', "only a rule with a `fact`"),
-        ("title = 'x'", "a rule needs the `component` or the `fact`"),
+        ("title = 'x'", "a rule needs a `component` or a `fact`"),
         ('fact = "confidence"', "`expect` is missing"),
         ('fact = "confidence"\nexpect = "many"\nelse = "roll back"', "is not an operator and a value"),
         ('fact = "confidence"\nexpect = "> 1%"\nelse = "panic"', "`else`"),

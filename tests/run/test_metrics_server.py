@@ -175,7 +175,7 @@ def test_a_scenario_in_the_place_of_an_address_is_told(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["mine.toml", "otel:4318", "http://", "http://u:hush@h", "http://h:x"])
 def test_what_is_no_collector_is_told_without_a_secret(text: str) -> None:
-    with pytest.raises(ConfigError, match="is not the address of a collector") as caught:
+    with pytest.raises(ConfigError, match="is not an address of a collector") as caught:
         need_libraries(RunOptions(otel=text))
     assert "hush" not in str(caught.value)
 
