@@ -118,7 +118,7 @@ def test_a_recording_is_of_a_server(capsys: pytest.CaptureFixture[str], tmp_path
 @pytest.mark.parametrize(
     ("was", "becomes", "sentence"),
     [
-        ("wss://chat.example/ws", "wss://[::1/x", "URL is none"),
+        ("wss://chat.example/ws", "wss://[::1/x", "with a wrong URL"),
         ("wss://chat.example/ws", "wss://chat.example/ws?a=\\ud800", "half of a character"),
     ],
 )
@@ -246,7 +246,7 @@ def test_a_session_begun_elsewhere_is_no_secret_to_give(
     print_next_step(RecordedConnection(frames, 1, url=f"ws://host/{long}/?sid=abc"), frames)
     said = capsys.readouterr().out
     assert "left out" not in said
-    assert "CHANGE-ME stands in its place" in said
+    assert "the draft has CHANGE-ME in its place" in said
     frames.write_text("")
     print_next_step(RecordedConnection(frames, 0, url="ws://host/"), frames)
     assert capsys.readouterr().out == f"next: loadtest init ws://host/ --capture {frames}\n"

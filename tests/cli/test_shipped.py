@@ -29,7 +29,7 @@ def test_what_a_protocol_was_run_against_stands_below_it(capsys: pytest.CaptureF
     assert main(["protocols"]) == 0
     lines = capsys.readouterr().out.splitlines()
     (mqtt,) = (number for number, line in enumerate(lines) if line.startswith("mqtt "))
-    assert lines[mqtt + 1].strip() == "run against mosquitto 2"
+    assert lines[mqtt + 1].strip() == "tested against mosquitto 2"
     (gemini,) = (number for number, line in enumerate(lines) if line.startswith("gemini-live "))
     assert (
         lines[gemini + 1]

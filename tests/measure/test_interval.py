@@ -104,7 +104,7 @@ def odd_turns() -> list[np.ndarray]:
         *((changed(turns=row.tobytes()), "unknown phase or outcome") for row in odd_turns()),
         (changed(gauges={"cpu": math.inf}), "gauge that is not a number"),
         (changed(second="1"), "not an interval"),
-        (changed(histograms={"a": [b"123", b"", 1, 1, 1, 0]}), "of equal number"),
+        (changed(histograms={"a": [b"123", b"", 1, 1, 1, 0]}), "different numbers of indices"),
         (b"\x9a" + b"\x91" * 100_000, "not an interval"),
         (changed(frames=[{"a": 0}])[:-3] + b"\x81\xa1a" + b"\x91" * 100_000, "not an interval"),
     ],
