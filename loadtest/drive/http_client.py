@@ -156,7 +156,7 @@ def origin_of(url: str) -> Origin:
     parts = urlsplit(url)
     scheme = {"ws": "http", "wss": "https"}.get(parts.scheme.lower(), parts.scheme.lower())
     if scheme not in {"http", "https"} or not parts.hostname or host_problem(parts.hostname):
-        raise ValueError(f"no URL of HTTP: {url}")
+        raise ValueError(f"not an HTTP URL: {url}")
     return scheme, parts.hostname, parts.port or (443 if scheme == "https" else 80)
 
 
