@@ -82,7 +82,8 @@ def test_a_place_that_cannot_be_written_is_told(capsys: pytest.CaptureFixture[st
 
 
 @pytest.mark.parametrize(
-    ("given", "hint"), [("htm", 'did you mean "html"?'), ("zzz", "use one of terminal"), (",", "at least one")]
+    ("given", "hint"),
+    [("htm", 'did you mean "html"?'), ("zzz", "use one of terminal"), (",", "at least one")],
 )
 def test_an_unknown_format_names_the_nearest(
     given: str, hint: str, capsys: pytest.CaptureFixture[str]

@@ -96,7 +96,7 @@ def test_all_ready_is_healthy_with_its_numbers(tmp_path: Path) -> None:
         ((SHORT, pod()), "degraded", "container", "2 of 3 ready"),
         ((SHORT, pod(**waits("ContainerCreating"))), "degraded", "container", "2 of 3 ready"),
         ((workload(updatedReplicas=1),), "degraded", "container", "the rollout is not finished, 1 of 3"),
-        ((workload(observedGeneration=1),), "degraded", "container", "Kubernetes has not processed its last change"),
+        ((workload(observedGeneration=1),), "degraded", "container", "has not processed its last change"),
         ((workload(), pod(**crashed(60))), "degraded", "container", "restarted 4 times, the last 1 min"),
         ((workload(), pod(**crashed(3600))), "healthy", "", ""),
         ((workload("StatefulSet"),), "down", "container", "it is not in the cluster"),
