@@ -20,9 +20,9 @@ def query_from_environment(names: Iterable[str]) -> dict[str, str]:
 def left_out_hints(names: Sequence[str], query: Mapping[str, str]) -> Iterator[str]:
     """What was left out of a URL, and what gives it; ``query`` are the templates by parameter."""
     given = ", ".join(f'{name} = "{query[name]}"' for name in names)
-    yield f"left out of the URL: {', '.join(names)}; [target] query gives it: query = {{ {given} }}"
+    yield f"left out of the URL: {', '.join(names)}; give them in [target]: query = {{ {given} }}"
     if any("{env." in query[name] for name in names):
-        yield "  (or a step of [[prepare]], where clients get it by HTTP: keep it, and give {prepared.NAME})"
+        yield "  (if clients get it by HTTP: keep it in a step of [[prepare]], and write {prepared.NAME})"
 
 
 def prepared_query(found: Iterable[HarLogin]) -> dict[str, str]:
@@ -37,16 +37,16 @@ def prepare_text(found: Sequence[HarLogin]) -> str:
     lines: list[str] = []
     for number, each in enumerate(found, 1):
         lines += [
-            "# Drafted from the file's own requests: this answer held what the URL of the socket carries."
+            "# Drafted from the file's own requests: this answer contained a value of the socket's URL."
         ]
         lines += ["[[prepare]]", f'name = "login{"" if number == 1 else f"-{number}"}"']
         lines += [f"{each.method.lower()} = {toml_text(each.url)}"]
         if each.fields:
             given = query_from_environment(each.fields)
             pairs = (f"{toml_key(name)} = {toml_text(text)}" for name, text in given.items())
-            lines += [f"{each.body} = {{ {', '.join(pairs)} }}    # each value is yours to give"]
+            lines += [f"{each.body} = {{ {', '.join(pairs)} }}    # fill in each value"]
         elif each.body:
-            lines += ["# json = { ... }    # it had a body, which is yours to write"]
+            lines += ["# json = { ... }    # the request had a body: write it here"]
         keep = ", ".join(f"{_column(name)} = {toml_text(path)}" for name, path in each.keep.items())
         lines += [f"keep = {{ {keep} }}", ""]
     return "\n".join(lines)

@@ -95,8 +95,8 @@ def _sentences(error: LoadtestError) -> str:
 def _crashed(error: BaseException) -> int:
     """Say that it was our fault and where the details are."""
     _say(
-        f"loadtest: internal error ({type(error).__name__}): the fault is loadtest's, not the target's "
-        f"and not yours; nothing may be concluded from this command. {_details(error)}"
+        f"loadtest: internal error ({type(error).__name__}): this is a bug in loadtest, not a fault "
+        f"of the target or of yours; do not rely on any result of this command. {_details(error)}"
     )
     return Exit.INTERNAL
 
@@ -106,7 +106,7 @@ def _details(error: BaseException) -> str:
     text = "".join(traceback.format_exception(error))
     if os.environ.get(TRACEBACK_WANTED, "0") not in {"", "0"}:
         _say(text)
-        return "The details stand above."
+        return "The details are above."
     try:
         with tempfile.NamedTemporaryFile(
             "w", prefix="loadtest-crash-", suffix=".txt", delete=False, encoding="utf-8"
@@ -128,7 +128,7 @@ def _of_stdout(error: OSError) -> int | None:
     if error.filename is not None or not _is_lost():
         return None
     _leave_stdout()
-    _say(f"loadtest: what was to be shown could not be written to stdout: {error.strerror or error}")
+    _say(f"loadtest: the output could not be written to stdout: {error.strerror or error}")
     return Exit.INVALID
 
 

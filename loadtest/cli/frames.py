@@ -157,7 +157,7 @@ def _ending(tried: FinishedTrial) -> Note:
     if trial.stopped:
         told.append(trial.stopped)
     if not tried.scenario.protocol.events.ends:
-        told.append("by this protocol no event ends a turn: name it in `end`, or say `count`")
+        told.append("this protocol names no event that ends a turn: name one in `end`, or set `count`")
     if trial.close:
         told.append(f"the target ended the connection: {trial.close}")
     tone: Tone = "bad" if not trial.complete or trial.broken_off else "doubt" if trial.close else "good"
@@ -222,13 +222,13 @@ def replay_notes(played: Replay, clean: Callable[[str], str]) -> Iterator[list[N
     """Whether the turns end; then what a protocol's author would want to know."""
     yield [_turns_note(played, clean)]
     if unmatched := _grouped(played.unmatched(), clean):
-        yield [Note("Taken for nothing", "\n".join(unmatched), "doubt")]
+        yield [Note("Matched by no rule", "\n".join(unmatched), "doubt")]
     if contested := _grouped(played.contested(), clean, with_rules=True):
         yield [Note("Claimed by rules that contradict each other", "\n".join(contested), "doubt")]
     if played.unused:
-        yield [Note("Rules that no frame fits", "\n".join(map(str, played.unused)))]
+        yield [Note("Rules that match no frame", "\n".join(map(str, played.unused)))]
     if played.empty:
-        yield [Note("Paths at which no frame has anything", "\n".join(played.empty))]
+        yield [Note("Paths that no frame has", "\n".join(played.empty))]
 
 
 def conflict_notes(sentences: Sequence[str]) -> Iterator[list[Note]]:
@@ -241,7 +241,7 @@ def _turns_note(played: Replay, clean: Callable[[str], str]) -> Note:
     if played.not_ready:
         return Note("Never ready", clean(played.not_ready), "bad")
     if not played.turns:
-        sentence = "no frame out has the form of the protocol's message, so that nothing can be said of turns"
+        sentence = "no sent frame looks like the protocol's message, so nothing is known about turns"
         return Note("No turn", sentence, "doubt")
     lines = [
         f"line {each.line}: no event ends it; {each.turn.received} events came" for each in played.unending

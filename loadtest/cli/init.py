@@ -66,7 +66,7 @@ def command(  # noqa: PLR0917 - click passes them by name
 ) -> None:
     """Write a scenario and a protocol for the server at URL.
 
-    Both are a start, valid as they are. Nothing is overwritten.
+    Both files are valid, and a start for your own. Nothing is overwritten.
     """
     from loadtest.plan.scaffold import starting_files
 

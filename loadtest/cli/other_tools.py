@@ -9,22 +9,22 @@ import click
 FOLDER = "every run has a folder of its own in --results DIR, with report.html, junit.xml and run.json"
 
 ANSWERS = {
-    "--rate": "how many turns are sent a second is --set traffic.rate=200/s; how fast connections open is "
+    "--rate": "for turns per second write --set traffic.rate=200/s; for connections per second write "
     "--connect-rate 25/s",
-    "--arrival-rate": "how many turns are sent a second is --set traffic.rate=200/s",
-    "--vus": "how many connections there are is --connections N (or -u N)",
-    "--tag": "a run has one name beside its scenario: --label v1.4.0",
-    "--tags": "a run has one name beside its scenario: --label v1.4.0",
+    "--arrival-rate": "for turns per second write --set traffic.rate=200/s",
+    "--vus": "for the number of connections write --connections N (or -u N)",
+    "--tag": "a run has one label: --label v1.4.0",
+    "--tags": "a run has one label: --label v1.4.0",
     "-o": FOLDER,
     "--out": FOLDER,
-    "--output": "every run has a folder of its own in --results DIR; one view in a place of your own is "
+    "--output": "every run has a folder of its own in --results DIR; to write one view elsewhere: "
     "loadtest report latest --format html --output PATH",
-    "--html": "every run writes report.html into its folder; in a place of your own: loadtest report latest "
+    "--html": "every run writes report.html into its folder; to write it elsewhere: loadtest report latest "
     "--format html --output PATH",
     "--csv": "every run writes timeline.csv into its folder; its figures as CSV: loadtest report latest "
     "--format csv",
-    "--format": "a run prints a short screen; other views are loadtest report latest --format NAME",
-    "--stages": 'stages stand in the scenario: stages = [{ duration = "10s", connections = 50 }]',
+    "--format": "a run prints a short screen; for other views: loadtest report latest --format NAME",
+    "--stages": 'write stages in the scenario: stages = [{ duration = "10s", connections = 50 }]',
     "--threshold": '--set "thresholds.turn.first_event.p95=< 100ms"',
     "--summary-export": "every run writes run.json into its folder; --json prints it",
 }

@@ -101,7 +101,7 @@ def _no_view(path: Path) -> str | None:
     if path.name in record and (path.parent / folder.RUN).is_file():
         return "it belongs to the record of a run"
     if path.is_file() and path.suffix.lower() not in VIEWS:
-        return "it exists, and is no report by its name"
+        return "it exists, and does not have the name of a report"
     return None
 
 

@@ -29,7 +29,7 @@ FORMATS = ("terminal", "html", "markdown", "json", "csv", "junit", "pdf", "badge
 
 EXAMPLES = """\b
 Examples:
-  loadtest ready                              asks what listens on port 8765 (loadtest simulator --port 8765)
+  loadtest ready                              probes port 8765 (loadtest simulator --port 8765)
   loadtest ready --target ws://localhost:8000/ws
   loadtest ready --show ready > my-policy.toml
   loadtest ready my-policy.toml
@@ -52,8 +52,8 @@ Examples:
 @option("--show", metavar="NAME", type=ShippedName("policy"), help="Print the TOML of a policy that ships.")
 @option("--verify-rollback", is_flag=True, help="Run the check of the rollback command, not the rollback.")
 @option("--rollback", is_flag=True,
-        help="Run the policy's rollback if a trigger is pulled, then assess again.")  # fmt: skip
-@option("--force-rollback", is_flag=True, help="Run it whatever the triggers say, then assess again.")
+        help="Run the policy's rollback if a rule calls for it, then assess again.")  # fmt: skip
+@option("--force-rollback", is_flag=True, help="Run it whatever the rules say, then assess again.")
 @option("--quiet", is_flag=True, help="Print only the verdict and where the report is.")
 @results_option("READY")
 def command(policy: str, **options: Any) -> int:
@@ -96,7 +96,7 @@ def command(policy: str, **options: Any) -> int:
 def _show(found: Assessment, folder: Path | None, options: dict[str, Any]) -> None:
     from loadtest.readiness.views.formats import FILES, view
 
-    report = str(folder / FILES["html"]) if folder else f"not kept: {(found.changes or ('',))[-1]}"
+    report = str(folder / FILES["html"]) if folder else f"not stored: {(found.changes or ('',))[-1]}"
     told = f"{found.verdict} {found.id}: {found.why}\n{report}"
     shown = (lambda: click.echo(told)) if options["quiet"] else (lambda: _screen(found, report))
     put(lambda form: _text(view(found, form), form), FILES, options, shown)
@@ -126,5 +126,5 @@ def _say_rollback(policy: Policy, found: Assessment, *, pulled: bool) -> None:
     """Say the rollback command at a NO-GO, and what would run it."""
     if policy.rollback is None or found.verdict != "NO-GO":
         return
-    how = "--rollback runs it" if pulled else "no trigger is pulled; --force-rollback runs it all the same"
+    how = "--rollback runs it" if pulled else "no rule calls for it; --force-rollback runs it anyway"
     click.echo(f"rollback, not run ({how}): {shown_rollback(policy)}", err=True)

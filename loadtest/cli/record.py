@@ -23,7 +23,7 @@ Examples:
 
 
 @click.command(epilog=EXAMPLES)
-@option("--to", metavar="URL", required=True, help="The server; without a path, the client's is used.")
+@option("--to", metavar="URL", required=True, help="The server; without a path, the client's path is used.")
 @option(
     "--listen",
     metavar="HOST:PORT",
@@ -37,15 +37,15 @@ Examples:
     type=click.Path(dir_okay=False, path_type=Path),
     default=Path("frames.jsonl"),
     show_default=True,
-    help="Where the first connection is written; others have their number in the name.",
+    help="The file of the first connection; other files have a number in the name.",
 )
-@option("--connections", metavar="N", type=WholeNumber(), help="End after so many; else Ctrl-C ends it.")
+@option("--connections", metavar="N", type=WholeNumber(), help="End after N; by default Ctrl-C ends it.")
 @option("--insecure", is_flag=True, help="Do not verify the server's certificate.")
 def command(to: str, listen: str, save: Path, connections: int | None, *, insecure: bool) -> int:
-    """Pass connections on to the server at --to, and keep every message with its time, without secrets.
+    """Pass connections on to the server at --to, and store every message with its time, without secrets.
 
-    Point a real client (a browser, an app) at the address it prints. What it writes is what
-    `init --capture` and `protocols check --capture` read. The exit code is 3 if the server took none.
+    Point a real client (a browser, an app) at the address it prints. The files that it writes are for
+    `init --capture` and `protocols check --capture`. The exit code is 3 if the server refused everybody.
     """
     from loadtest.plan.target import url_problem
     from loadtest.run.options import host_and_port
@@ -61,9 +61,9 @@ def command(to: str, listen: str, save: Path, connections: int | None, *, insecu
         more = f", {each.left_out} more were only passed on" if each.left_out else ""
         click.echo(f"wrote {each.path}: {each.frames} messages{more}")
     if found.refused:
-        click.echo(f"{found.refused} connections were not taken by the server: {found.reason}", err=True)
+        click.echo(f"the server refused {found.refused} connections: {found.reason}", err=True)
     if found.not_sockets:
-        what = f"{found.not_sockets} HTTP requests that asked for no WebSocket were not passed on"
+        what = f"{found.not_sockets} HTTP requests for no WebSocket were not passed on"
         click.echo(f'{what}; give a client of Socket.IO transports: ["websocket"]', err=True)
     if not found.connections:
         click.echo("nothing was recorded: no client connected", err=not found.refused)
@@ -83,9 +83,9 @@ def print_next_step(first: RecordedConnection, save: Path) -> None:
     if left_out:
         click.echo("\n".join(left_out_hints(left_out, query_from_environment(left_out))))
     if shown.in_path:
-        click.echo(f"the URL's path may hold a token; {INSTEAD} stands in its place")
+        click.echo(f"the URL's path may contain a token; the draft has {INSTEAD} in its place")
     for name in first.credentials:
-        click.echo(f"the client sent {name}; where the server asks for it, see [target]")
+        click.echo(f"the client sent {name}; if the server needs it, set it in [target]")
     words = ["loadtest", "init", shown.url, "--capture", str(save)]
     words += [word for name in first.subprotocols for word in ("--subprotocol", name)]
     words += [word for name in left_out for word in ("--query", name)]

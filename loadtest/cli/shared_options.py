@@ -30,10 +30,10 @@ def for_new_files(command: F) -> F:
         metavar="DIR",
         type=click.Path(file_okay=False, path_type=Path),
         default=Path(),
-        help="Where to write them; the current folder if not given.",
+        help="The folder to write them to; by default the current one.",
     )
     return folder(
-        option("--name", metavar="NAME", help="What they are called; after the host if not given.")(command)
+        option("--name", metavar="NAME", help="The name of the files; by default the host's name.")(command)
     )
 
 
@@ -116,7 +116,7 @@ class Formats(click.ParamType[tuple[str, ...]]):
         for name in names:
             if name not in self.known:
                 nearest = get_close_matches(name, self.known, n=1)
-                hint = f'did you mean "{nearest[0]}"?' if nearest else f"there are {', '.join(self.known)}"
+                hint = f'did you mean "{nearest[0]}"?' if nearest else f"use one of {', '.join(self.known)}"
                 self.fail(f'there is no format "{name}"; {hint}', param, ctx)
         if not names:
             self.fail("name at least one", param, ctx)
@@ -156,7 +156,7 @@ class Output(click.Path):
             try:
                 Path(value).mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                self.fail(f"{value} cannot be made a folder: {error.strerror}", param, ctx)
+                self.fail(f"the folder {value} cannot be made: {error.strerror}", param, ctx)
         return super().convert(value, param, ctx)
 
 
@@ -272,7 +272,7 @@ def target_option(command: F) -> F:
     """Return ``command`` with the ``--target`` of a policy."""
     told = (
         "Probe the policy's WebSocket components at URL; "
-        "http components at the same host and port move with them."
+        "http components at the same host and port use it too."
     )
     return option("--target", metavar="URL", help=told)(command)
 

@@ -25,8 +25,8 @@ def show_shipped(kind: Literal["scenario", "protocol", "policy"], name: str | No
         mark = "policy for `ready` and `watch`: " if one.kind == "policy" else ""
         click.echo(f"{one.name:<{width}}  {mark}{one.about}")
         if one.held_against:
-            click.echo(f"{'':<{width}}  run against {one.held_against}")
+            click.echo(f"{'':<{width}}  tested against {one.held_against}")
         elif one.follows:
-            click.echo(f"{'':<{width}}  run against a stub, not the service itself; after {one.follows}")
+            click.echo(f"{'':<{width}}  tested against a stub, not the service itself; follows {one.follows}")
     if kind == "protocol":
-        click.echo("\nThose without such a line were run against our simulator, or stubs of theirs.")
+        click.echo("\nProtocols without such a line were tested against our simulator, or against stubs.")

@@ -25,14 +25,14 @@ LONGEST_DAYS = 90
 @click.argument("policy", type=ShippedName("policy"))
 @click.argument("parts", metavar="COMPONENT...", nargs=-1, required=True)
 @option("--for", "for_ns", metavar="TIME", type=Time(), default="1h", show_default=True,
-        help="How long nothing is told.")  # fmt: skip
-@option("--by", metavar="NAME", help="Who says so; the user of this system if not given.")
-@option("--why", metavar="TEXT", default="", help="A reason, shown beside it.")
+        help="How long to send no alerts.")  # fmt: skip
+@option("--by", metavar="NAME", help="Who silences them; by default the user of this system.")
+@option("--why", metavar="TEXT", default="", help="A reason, printed beside it.")
 @results_option("WATCH")
 def silence(policy: str, **options: Any) -> int:
-    """Send no alert of COMPONENT (a name, or a pattern such as "*") of POLICY for a time.
+    """Send no alerts about COMPONENT (a name, or a pattern such as "*") of POLICY for a time.
 
-    An incident that is still there when the time is over is told then.
+    If an incident is still open when the time is over, the watch alerts then.
     """
     return _add("silence", policy, options, options["for_ns"])
 
@@ -40,8 +40,8 @@ def silence(policy: str, **options: Any) -> int:
 @click.command()
 @click.argument("policy", type=ShippedName("policy"))
 @click.argument("parts", metavar="COMPONENT...", nargs=-1, required=True)
-@option("--by", metavar="NAME", help="Who knows of it; the user of this system if not given.")
-@option("--why", metavar="TEXT", default="", help="A remark, shown beside it.")
+@option("--by", metavar="NAME", help="Who works on it; by default the user of this system.")
+@option("--why", metavar="TEXT", default="", help="A remark, printed beside it.")
 @results_option("WATCH")
 def acknowledge(policy: str, **options: Any) -> int:
     """Say that somebody works on the incidents of COMPONENT: no more reminders and no escalation of them."""
@@ -66,7 +66,7 @@ def _add(kind: SilenceKind, policy: str, options: dict[str, Any], for_ns: int) -
     until = now + for_ns / 1e9
     folder = History.of(Path(options["results"]), read.name).folder
     add_silence(folder, Silence(kind, options["parts"], now, until, by, options["why"]), now)
-    click.echo(f"{kind} of {', '.join(options['parts'])} until {instant(until)} by {by}")
+    click.echo(f"alert {kind} for {', '.join(options['parts'])} until {instant(until)} by {by}")
     return Exit.PASS
 
 

@@ -20,16 +20,16 @@ class _WithFaults(click.Command):
         """Write the faults, then the examples."""
         from loadtest.simulator.faults import FAULT_OPTIONS
 
-        with formatter.section("Faults (P is a part, such as 0.05)"):
+        with formatter.section("Faults (P is a share, such as 0.05)"):
             formatter.write_dl([(form.usage, form.about) for form in FAULT_OPTIONS.values()], col_max=36)
         super().format_epilog(ctx, formatter)
 
 
 @click.command(cls=_WithFaults, epilog=EXAMPLES)
-@option("--host", metavar="ADDRESS", help="Of this machine; without it, nobody else can reach it.")
+@option("--host", metavar="ADDRESS", help="The address; by default only this machine reaches it.")
 @option("--port", metavar="PORT", help="Where to listen; 0 takes a free port.")
-@option("--fault", metavar="NAME[=VALUE]", multiple=True, help="Do this wrong; may be given again.")
-@option("--seed", metavar="N", help="Of every draw: the same seed strikes the same turns.")
+@option("--fault", metavar="NAME[=VALUE]", multiple=True, help="Have this fault; repeatable.")
+@option("--seed", metavar="N", help="Seed of all random draws: the same seed strikes the same turns.")
 @option("--jwt-secret-env", metavar="NAME", help="Check tokens against the secret in this variable.")
 @option("--cert", metavar="FILE", help="Speak wss with this certificate.")
 @option("--key", metavar="FILE", help="The key of the certificate.")
@@ -38,14 +38,14 @@ class _WithFaults(click.Command):
 @option("--heartbeat", metavar="TIME", help='Send {"type":"ping"} this often.')
 @option("--slow-reader", metavar="TIME", help="How long a client may leave its events unread.")
 @option("--max-time", metavar="TIME", help="Stop after this time.")
-@option("--max-connections", metavar="N", help="More are refused.")
+@option("--max-connections", metavar="N", help="Refuse more connections than this.")
 @option("--max-message-bytes", metavar="N", help="A larger message closes its connection.")
-@option("--max-turns", metavar="N", help="Turns in flight at most.")
+@option("--max-turns", metavar="N", help="Maximum turns in flight.")
 def command(fault: tuple[str, ...], compression: bool, **options: str | None) -> None:  # noqa: FBT001 - click passes it by name
     """Serve an agent backend: /ws, /echo, GET /health. Ctrl-C stops it.
 
-    Without faults it is fast and right, and numbers its events. Every report of a run against it says
-    SIMULATED. It listens on loopback, and whoever reaches another address of it may use it.
+    Without faults it answers fast and correctly, and numbers its events. Reports of a run against it say
+    SIMULATED. It listens on loopback. On another address, anybody who reaches it may use it.
     """
     from loadtest.simulator.options import parse_options
     from loadtest.simulator.server import run

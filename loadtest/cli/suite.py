@@ -42,10 +42,10 @@ Examples:
 @option("--insecure", is_flag=True, help="Do not verify the target's certificate; every report will say so.")
 @results_option("SUITE")
 def command(scenarios: tuple[str, ...], **options: Any) -> int:
-    """Run SCENARIOS (folders, files, shipped names) one after another, and sum them up.
+    """Run SCENARIOS (folders, files, shipped names) one after another, and print one summary.
 
-    All are checked before the first begins. What did not fit into the budget is listed, and is no pass. The
-    exit code is the worst by 70, 130, 2, 1, 3, 4, 0.
+    All are checked before the first begins. A scenario that does not fit into the budget is listed, and does
+    not pass. The exit code is the worst, in this order: 70, 130, 2, 1, 3, 4, 0.
     """
     from loadtest.run.options import RunOptions
     from loadtest.run.suite import SuiteOptions, run_suite

@@ -30,7 +30,7 @@ def thresholds_asked(manifest: Manifest, sets: Sequence[str], file: Path | None)
     asked = dict(settings(manifest, "thresholds") if file is None else _table(file))
     for each in assignments(Overrides(sets=tuple(sets)), problems):
         if len(each.path) != 2 or each.path[0] != "thresholds":
-            sentence = "a stored run can only be given other thresholds: thresholds.NAME=VALUE"
+            sentence = "for a stored run, only thresholds can be set: thresholds.NAME=VALUE"
             problems.append(Problem(each.where, sentence))
             continue
         asked[each.path[1]] = each.value

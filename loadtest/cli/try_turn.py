@@ -30,7 +30,7 @@ Examples:
     help="Write the frames, which `protocols check --capture` and `init --capture` read.",
 )
 def command(file: str, target: str | None, timeout: int | None, save: Path | None) -> int:
-    """Send one turn of FILE (a scenario or a protocol) and show every frame, and what it was taken for.
+    """Send one turn of FILE (a scenario or a protocol); show every frame, and which rules match it.
 
     The exit code is 0 if the turn was complete, 1 if it failed or timed out, 3 without a connection.
     """

@@ -92,8 +92,8 @@ class _Watch(click.Command):
 def command(policy: str, **options: Any) -> int:
     """Probe the components of POLICY at its intervals and send alerts on its routes, until Ctrl-C.
 
-    The state of alerts is kept on disk: a watch that is restarted neither loses nor repeats one. A policy
-    that changes is read again without a restart, and so it is at SIGHUP.
+    The state of alerts is on disk: a watch that is restarted neither loses nor repeats an alert. It reads
+    a changed policy again without a restart, and also at SIGHUP.
     """
     from loadtest.live.notifiers import unusable_routes
     from loadtest.live.reload import Reload
@@ -153,7 +153,7 @@ def _serving(where: str | None, watch: Watch) -> Iterator[None]:
 def _address(where: str) -> tuple[str, int]:
     host, _, port = where.rpartition(":")
     if not port.isdecimal() or int(port) > 65535:
-        raise ConfigError([Problem("--serve", f"`{where}` is no port; write for example --serve 8790")])
+        raise ConfigError([Problem("--serve", f"`{where}` is not a port; write for example --serve 8790")])
     return host.strip("[]") or "127.0.0.1", int(port)
 
 

@@ -16,7 +16,7 @@ Example:
 
 @click.command(epilog=EXAMPLES)
 @option("--master", metavar="HOST:PORT", required=True, help="Where `loadtest run --workers` waits.")
-@option("--key-env", metavar="NAME", help="The variable with the key that the master has.")
+@option("--key-env", metavar="NAME", help="The environment variable with the master's key.")
 def command(master: str, key_env: str | None) -> int:
     """Join a distributed run as a worker.
 

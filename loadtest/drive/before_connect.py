@@ -124,12 +124,12 @@ class BeforeConnect:
             return self._endpoint.url
         where = render_path(self._path, values)
         if not where.startswith("/") and "://" not in where:
-            raise ConnectRefusal(Layer.PREPARE, "what `path` stands for is neither a path nor a URL")
+            raise ConnectRefusal(Layer.PREPARE, "the value of `path` is neither a path nor a URL")
         try:
             url = urljoin(self._endpoint.url.replace("ws", "http", 1), where)
             scheme = "wss" if origin_of(url)[0] == "https" else "ws"
         except ValueError:
-            raise ConnectRefusal(Layer.PREPARE, "what `path` stands for is no URL of a WebSocket") from None
+            raise ConnectRefusal(Layer.PREPARE, "the value of `path` is not a WebSocket URL") from None
         return f"{scheme}://{url.partition('://')[2]}"
 
     def endpoint_at(self, url: str) -> Endpoint | None:

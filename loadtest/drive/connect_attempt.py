@@ -388,7 +388,7 @@ class ConnectAttempt:
 def tls_reason(error: ssl.SSLError) -> str:
     """Why a TLS handshake failed, in the words of the TLS library."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"the certificate is not to be trusted: {error.verify_message}"
+        return f"the certificate is not trusted: {error.verify_message}"
     reason = str(error.reason or error)
     _, alert, name = reason.partition("_ALERT_")
     return f"the target sent the TLS alert '{name.replace('_', ' ').lower()}'" if alert else reason

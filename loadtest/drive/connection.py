@@ -440,7 +440,7 @@ class Connection:
         transport = self._transport
         if transport is None or len(transport.unsent) > MAX_UNSENT:
             if self._parser is not None:
-                self._parser.refuse("it does not read what its protocol has us answer")
+                self._parser.refuse("it does not read the answers that its protocol requires")
             return
         self.context.recorder.metrics.count("codec.replies", n)
         self._out.append(frames)

@@ -85,7 +85,7 @@ class Coordinator(abc.ABC):
         try:
             self._give(interval)
         except Exception as error:
-            logger.exception("an interval could not be taken, and the run ends")
+            logger.exception("an interval could not be processed, so the run ends")
             self.result.crash = self.result.crash or error
             self.stop()
 

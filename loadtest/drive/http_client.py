@@ -141,7 +141,7 @@ class _BoundedResponse(HTTPSocketResponse):
 
 _TOO_LARGE = f"the answer is larger than {MAX_BODY >> 20} MiB"
 
-HALVED = "the request would hold half of a character (a lone surrogate), which cannot be sent"
+HALVED = "the request would contain half of a character (a lone surrogate), which cannot be sent"
 
 Origin = tuple[str, str, int]
 """Scheme, host and port of a URL."""
@@ -156,7 +156,7 @@ def origin_of(url: str) -> Origin:
     parts = urlsplit(url)
     scheme = {"ws": "http", "wss": "https"}.get(parts.scheme.lower(), parts.scheme.lower())
     if scheme not in {"http", "https"} or not parts.hostname or host_problem(parts.hostname):
-        raise ValueError(f"no URL of HTTP: {url}")
+        raise ValueError(f"not an HTTP URL: {url}")
     return scheme, parts.hostname, parts.port or (443 if scheme == "https" else 80)
 
 
@@ -329,7 +329,7 @@ def _told() -> Iterator[None]:
     try:
         yield
     except ssl.SSLCertVerificationError as error:
-        raise HttpRequestFailed(f"the certificate is not to be trusted: {error.verify_message}") from None
+        raise HttpRequestFailed(f"the certificate is not trusted: {error.verify_message}") from None
     except HTTPConnectionClosed:
         raise HttpRequestFailed("closed without an answer") from None
     except HTTPParseError:
@@ -359,7 +359,7 @@ def _followed(call: HttpCall, status: int, where: str) -> HttpCall:
         return HttpCall(method, url, headers, body)
     if body:
         raise HttpRequestFailed(
-            f"HTTP {status} leads to another origin (scheme, host or port), to which the body is not sent"
+            f"HTTP {status} redirects to another origin (scheme, host or port), and no body is sent there"
         )
     return HttpCall(method, url)
 
@@ -374,9 +374,9 @@ def redirected(url: str, where: str) -> str:
         target = urljoin(url, where)
         before, after = origin_of(url), origin_of(target)
     except ValueError:
-        raise HttpRequestFailed("redirected to what is no URL of HTTP") from None
+        raise HttpRequestFailed("redirected to something that is not an HTTP URL") from None
     if before[0] == "https" and after[0] == "http":
-        raise HttpRequestFailed("redirected from TLS to a URL without, which is not followed")
+        raise HttpRequestFailed("redirected from https to http, which loadtest does not follow")
     return target
 
 

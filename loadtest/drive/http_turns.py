@@ -27,7 +27,7 @@ MAX_WAITING = 4_096
 """Requests of a process that may wait for their answers; a turn beyond fails, and nothing is sent."""
 
 
-HERE = "`send` of the protocol, or the value that stands in it"
+HERE = "`send` of the protocol, or the value in it"
 """Where what is wrong with a request of ours is to be corrected."""
 
 

@@ -40,7 +40,7 @@ LINE = 120
 SHORTEST_NAMED, SHORTEST_OTHER = 4, 8
 """Letters of a kept value from which on it is taken out of every output: by its name, or by its look."""
 
-HERE = "[[prepare]], or the value that stands in it (of the data, or kept by an earlier step)"
+HERE = "[[prepare]], or the value in it (from the data or from an earlier step)"
 """Where what is wrong with a request of ours is to be corrected."""
 
 _WORD = re.compile(r"[A-Za-z]+")
@@ -114,7 +114,7 @@ class CompiledRequest:
             if holds_controls(text):
                 raise HttpNotSent(
                     f"nothing was sent: the header {name} would hold a line break or another control"
-                    " character; correct the value in it (of the data, or kept by an earlier step)"
+                    " character; correct the value in it (from the data or from an earlier step)"
                 )
         given = {name.lower() for name in found}
         if self._body is not None and "content-type" not in given:
@@ -239,7 +239,7 @@ class Preparation:
             refusal = (
                 error
                 if isinstance(error, ConnectRefusal)
-                else ConnectRefusal(Layer.PREPARE, f"{name}: was not ended")
+                else ConnectRefusal(Layer.PREPARE, f"{name}: it did not end")
             )
             result.set_exception(refusal)
             raise
@@ -334,7 +334,7 @@ class _JsonAnswer:
             try:
                 self._parsed = json.loads(self._answer.body)
             except (ValueError, RecursionError):
-                raise HttpRequestFailed("the answer is no JSON, of which `keep` wants a value") from None
+                raise HttpRequestFailed("the answer is not JSON, but `keep` needs a value from it") from None
             self._is_parsed = True
         node = self._parsed
         for key in place.split("."):
@@ -354,19 +354,19 @@ def _checked(name: str, place: str, found: object) -> str:
         HttpRequestFailed: it is none that can be kept.
     """
     if found is None:
-        raise HttpRequestFailed(f"the answer has no `{place}`, which is to be kept as {name}")
+        raise HttpRequestFailed(f"the answer has no `{place}`, but `keep` needs it for {name}")
     if isinstance(found, (dict, list)):
         raise HttpRequestFailed(
-            f"`{place}` of the answer is neither text nor a number, so that {name} has no value"
+            f"`{place}` of the answer is neither text nor a number, so {name} has no value"
         )
     text = plain(found)
     if len(text) > MAX_VALUE:
         raise HttpRequestFailed(f"`{place}` of the answer has more than {MAX_VALUE:,} characters")
     if holds_controls(text):
-        raise HttpRequestFailed(f"`{place}` of the answer holds a line break or another control character")
+        raise HttpRequestFailed(f"`{place}` of the answer contains a line break or another control character")
     if holds_halves(text):
         raise HttpRequestFailed(
-            f"`{place}` of the answer holds half of a character (a lone surrogate), which cannot be sent"
+            f"`{place}` of the answer contains half of a character (a lone surrogate), which cannot be sent"
         )
     return text
 

@@ -138,5 +138,5 @@ def connect_answer(data: bytes, *, ended: bool = False) -> bool:
         raise ConnectRefusal(Layer.PROXY, "the answer of the proxy is not valid HTTP")
     if len(data) > end + 4:
         # A server speaks after we do: these bytes are the proxy's own.
-        raise ConnectRefusal(Layer.PROXY, "the proxy sent more than its answer before the target was asked")
+        raise ConnectRefusal(Layer.PROXY, "the proxy sent data after its answer, before the target could")
     return True

@@ -25,7 +25,7 @@ from loadtest.plan.scenario import Scenario
 from loadtest.plan.schedule import planned_users, schedules
 
 TASKS_BESIDE_POPULATIONS = (
-    "tasks in Python decide what all users send, so they do not go with [[population]]; take the tasks out "
+    "tasks in Python decide what all users send, so they exclude [[population]]; take the tasks out "
     "of the locustfile, or name a scenario without populations"
 )
 

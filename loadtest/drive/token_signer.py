@@ -86,7 +86,7 @@ class TokenSigner:
                 [
                     Problem(
                         "[target] auth",
-                        "secret_env holds a certificate or a key of a pair; tokens are signed with HS256, "
+                        "secret_env holds a certificate or an asymmetric key; tokens are signed with HS256, "
                         "which needs the secret that the target shares; for a private key say algorithm = "
                         '"RS256", "ES256" or "EdDSA"',
                     )

@@ -60,7 +60,7 @@ class TokenSource(abc.ABC):
                 return
             token, lasts_ns = self._fetch()
             if not token or holds_controls(token) or holds_halves(token):
-                raise ConnectRefusal(Layer.AUTH, f"{self._origin} gave no token that a header can hold")
+                raise ConnectRefusal(Layer.AUTH, f"{self._origin} gave no token that fits into a header")
             self._learn([token])
             self.token = token
             self._until_ns = None if lasts_ns is None else self._now() + lasts_ns

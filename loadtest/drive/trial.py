@@ -102,9 +102,9 @@ class TrialConnection(Connection):
         trial = self._trial
         self._bytes += len(frame.payload)
         if len(trial.frames) >= MAX_FRAMES:
-            self._stop(f"more than {MAX_FRAMES:,} frames came and went")
+            self._stop(f"more than {MAX_FRAMES:,} frames were sent and received")
         elif self._bytes > MAX_BYTES:
-            self._stop(f"more than {MAX_BYTES >> 20} MiB came and went")
+            self._stop(f"more than {MAX_BYTES >> 20} MiB were sent and received")
         else:
             trial.frames.append(frame)
 

@@ -148,13 +148,13 @@ class GuardedServer(zmqrpc.Server):
             peer = _peer(frames)
             if self.pairs is None and not is_loopback(peer):
                 self._warn_once(
-                    f"{peer} asks to be a worker, and is not answered: for workers of other machines name a"
-                    " key on all of them, with --key-env or LOADTEST_KEY_ENV"
+                    f"{peer} wants to be a worker, but gets no answer: for workers of other machines, name a"
+                    " key on all machines, with --key-env or LOADTEST_KEY_ENV"
                 )
                 continue
             if (message := _message(frames)) is not None:
                 return message.node_id, message
-            self._warn_once(f"a message that no worker of this run sends was dropped, from {peer}")
+            self._warn_once(f"dropped a message from {peer}: no worker of this run sends such messages")
 
     def _warn_once(self, sentence: str) -> None:
         if sentence not in self._told and len(self._told) < 100:

@@ -42,7 +42,7 @@ def monitoring(
         silences=tuple(_sentence(each) for each in silences if each.since <= now < each.until),
         heartbeat=f"a heartbeat every {policy.alerts.heartbeat_s:g} s"
         if beat
-        else "nobody watches this watch",
+        else "no heartbeat: nobody notices if this watch is dead",
     )
 
 
@@ -69,10 +69,10 @@ def _told(key: str, incident: Incident, silences: Sequence[Silence], now: float)
     if acknowledged(key, incident.since, silences, now):
         return "acknowledged"
     if incident.hidden:
-        return "cannot be asked, because of another"
+        return "cannot be probed, because another component is down"
     if incident.announced is None:
-        return f"seen {incident.seen} times, not told yet"
-    return "escalated" if incident.escalated else "told"
+        return f"seen {incident.seen} times, no alert yet"
+    return "escalated" if incident.escalated else "alert sent"
 
 
 def _sentence(each: Silence) -> str:

@@ -85,15 +85,13 @@ def unusable_routes(policy: Policy, environ: Mapping[str, str]) -> list[Problem]
     try:
         filled(policy.alerts.heartbeat, environ)
     except MissingVariableError as error:
-        found.append(Problem("alerts.heartbeat", f"{error}, so that no heartbeat would be sent"))
+        found.append(Problem("alerts.heartbeat", f"{error}, so no heartbeat would be sent"))
     for route in policy.alerts.routes:
         for text in (*route.settings.values(), *route.command):
             try:
                 filled(text, environ)
             except MissingVariableError as error:
-                found.append(
-                    Problem(f"alerts.routes.{route.name}", f"{error}, so that no alert would arrive")
-                )
+                found.append(Problem(f"alerts.routes.{route.name}", f"{error}, so no alert would arrive"))
     return found
 
 
@@ -132,7 +130,7 @@ def _post(url: str, body: Mapping[str, Any], name: str) -> None:
         raise OSError(f"HTTP status {error.code}") from None
     except http.client.HTTPException as error:
         # Its words may hold the path of the address, which is a secret.
-        raise OSError(f"no right answer, or no right address ({type(error).__name__})") from None
+        raise OSError(f"a wrong answer, or a wrong address ({type(error).__name__})") from None
 
 
 class _Stays(urllib.request.HTTPRedirectHandler):
@@ -194,7 +192,7 @@ def _apprise(policy: Policy, _: Route, settings: Settings, message: Message) -> 
 
         service = apprise.Apprise.instantiate(settings["url"], suppress_exceptions=True)
     if service is None:
-        raise ValueError("its url is none that Apprise knows")
+        raise ValueError("Apprise does not know its url")
     service.socket_connect_timeout = service.socket_read_timeout = WITHIN_S / 2
     kinds = {"info": apprise.NotifyType.INFO, "warning": apprise.NotifyType.WARNING}
     body = "\n".join((*message.lines, f"(alert {message.id})"))
@@ -206,7 +204,7 @@ def _apprise(policy: Policy, _: Route, settings: Settings, message: Message) -> 
         )
         words = " ".join(log.getvalue().split())[:200]
     if not arrived:
-        raise OSError(words or "the service did not take the message")
+        raise OSError(words or "the service did not accept the message")
 
 
 _SENDERS: Mapping[str, Callable[[Policy, Route, Settings, Message], None]] = {

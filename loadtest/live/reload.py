@@ -57,6 +57,6 @@ class Reload:
         try:
             watch.reload(self._read())
         except ConfigError as error:
-            watch.said(f"the policy was not taken, the old one goes on: {' '.join(str(error).split())}")
+            watch.said(f"the new policy has mistakes, so the old one goes on: {' '.join(str(error).split())}")
             return False
         return True

@@ -85,7 +85,7 @@ def read_silences(folder: Path) -> list[Silence]:
     except FileNotFoundError:
         return []
     except (OSError, ValueError) as error:
-        raise ConfigError(f"the silences in {path} cannot be read ({error}); remove the file") from None
+        raise ConfigError(f"the alert silences in {path} cannot be read ({error}); remove the file") from None
 
 
 def add_silence(folder: Path, silence: Silence, now: float) -> Sequence[Silence]:
@@ -99,5 +99,6 @@ def add_silence(folder: Path, silence: Silence, now: float) -> Sequence[Silence]
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(folder / SILENCES, json_text([asdict(each) for each in kept]))
     except OSError as error:
-        raise ConfigError(f"the silence cannot be kept in {folder}: {error.strerror or error}") from None
+        why = error.strerror or error
+        raise ConfigError(f"the alert {silence.kind} cannot be stored in {folder}: {why}") from None
     return kept

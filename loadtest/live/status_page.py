@@ -102,7 +102,7 @@ class StatusPage:
         try:
             self._server = _Server((host, port), Answer)
         except OSError as error:
-            raise ConfigError([Problem("--serve", f"{host}:{port} cannot be listened on: {error.strerror}")])
+            raise ConfigError([Problem("--serve", f"cannot listen on {host}:{port}: {error.strerror}")])
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
 
@@ -122,7 +122,7 @@ class StatusPage:
 REFUSED: Response = (
     HTTPStatus.MISDIRECTED_REQUEST,
     "text/plain",
-    b"this page is served under an address of its machine; for a name, start it with --serve NAME:PORT\n",
+    b"this page answers to an address of its machine only; for a name, start it with --serve NAME:PORT\n",
 )
 
 

@@ -124,8 +124,8 @@ class Watch:
         """
         policy = named_release(policy, self.environ)
         if policy.name != self.policy.name:
-            where = "its history lies elsewhere: start the watch again"
-            raise ConfigError(f"the policy is called {policy.name} now, and {where}")
+            where = "a new name has a history of its own: start the watch again"
+            raise ConfigError(f"the policy has the new name {policy.name}, and {where}")
         changed = {each.name for each in policy.components if each not in self.policy.components}
         self.policy, self._begun = policy, {}
         self.history.keep_s, self.history.keep_runs_s = policy.keep_s, policy.keep_runs_s
@@ -347,7 +347,7 @@ class Watch:
         try:
             write()
         except (OSError, ConfigError) as error:
-            trouble = f"nothing can be kept, alerts are sent all the same: {error}"
+            trouble = f"the watch cannot store its state, but still sends alerts: {error}"
             if trouble != self._trouble:
                 self.said(self._clean(trouble))
             self._trouble = trouble
@@ -378,7 +378,7 @@ class Watch:
                 self.said(f"sent to {message.route}: {message.subject}")
             else:
                 alerts.failed(state, message, self.clock(), self._told(error))
-                self.said(f"not delivered, tried again later: {self._told(error)}")
+                self.said(f"not delivered, the watch tries again later: {self._told(error)}")
             self._save()
 
         self._background.begin(f"route {message.route}", send, done)

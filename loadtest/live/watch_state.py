@@ -50,7 +50,7 @@ def load(folder: Path) -> WatchState:
     try:
         return msgspec.convert(parsed(path.read_text("utf-8")), WatchState, strict=False)
     except (OSError, ValueError) as error:
-        hint = "move it away to begin anew; alerts that were open are then told again"
+        hint = "move it away to begin anew; open alerts are then sent again"
         raise ConfigError(f"the state of the watch in {path} cannot be read ({error}); {hint}") from None
 
 

@@ -147,7 +147,7 @@ def _counts(payloads: Sequence[bytes], buckets: int) -> tuple[Integers, Integers
         raise ValueError("the histogram's last count is cut short")
     values = _values(octets, ends)
     if values.max() > MAX_PER_BUCKET or values.min() < -buckets:
-        raise ValueError("the histogram holds a count or a gap beyond all bounds")
+        raise ValueError("the histogram contains a count or a gap that is too large")
     places = np.cumsum(np.where(values < 0, -values, 1))
     indices = places - 1
     if len(payloads) > 1:
@@ -166,7 +166,7 @@ def _values(octets: npt.NDArray[np.uint8], ends: Integers) -> Integers:
     lengths = ends - starts + 1
     longest = int(lengths.max())
     if longest > _LONGEST_WORD:
-        raise ValueError("the histogram holds a count beyond all bounds")
+        raise ValueError("the histogram contains a count that is too large")
     words = (octets[starts] & 0x7F).astype(np.int64)
     for k in range(1, longest):
         longer = np.flatnonzero(lengths > k)

@@ -235,7 +235,7 @@ class Histogram:
             ValueError: its parts contradict each other.
         """
         if len(sparse.indices) % 4 or len(sparse.counts) != 2 * len(sparse.indices):
-            raise ValueError("a histogram's indices and counts are not of equal number")
+            raise ValueError("a histogram has different numbers of indices and counts")
         indices = np.frombuffer(sparse.indices, "<i4").astype(np.int64)
         counts = np.frombuffer(sparse.counts, "<i8").astype(np.int64)
         _check_buckets(indices, counts)
@@ -281,6 +281,6 @@ def _exact_sum(values: Counts) -> int:
 
 def _check_buckets(indices: Counts, counts: Counts) -> None:
     if len(indices) and (indices[0] < 0 or indices[-1] >= BUCKETS or (np.diff(indices) <= 0).any()):
-        raise ValueError("a histogram's indices do not ascend within its buckets")
+        raise ValueError("a histogram's indices are not in ascending order, or are outside its buckets")
     if ((counts <= 0) | (counts > encoding.MAX_PER_BUCKET)).any():
-        raise ValueError("a histogram holds a count that is not positive or beyond all bounds")
+        raise ValueError("a histogram contains a count that is zero, negative or too large")

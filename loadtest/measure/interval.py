@@ -128,7 +128,9 @@ def from_bytes(data: bytes) -> Interval:
         ValueError: the bytes are no such message, or longer than ``MAX_INTERVAL_BYTES``.
     """
     if len(data) > MAX_INTERVAL_BYTES:
-        raise ValueError(f"an interval of {len(data)} bytes is refused: at most {MAX_INTERVAL_BYTES} are read")
+        raise ValueError(
+            f"an interval of {len(data)} bytes is refused: at most {MAX_INTERVAL_BYTES} are read"
+        )
     try:
         message = _decoder.decode(data)
     except (msgspec.MsgspecError, RecursionError) as problem:
@@ -139,9 +141,9 @@ def from_bytes(data: bytes) -> Interval:
         raise ValueError("the interval's moves, turns or copies are cut short")
     turns = np.frombuffer(message.turns, TURN).copy()
     if not known_turns(turns):
-        raise ValueError("the interval holds a turn of no known phase or outcome")
+        raise ValueError("the interval contains a turn with an unknown phase or outcome")
     if not all(map(math.isfinite, message.gauges.values())):
-        raise ValueError("the interval holds a gauge that is not a number")
+        raise ValueError("the interval contains a gauge that is not a number")
     return Interval(
         second=message.second,
         worker=message.worker,
@@ -170,7 +172,7 @@ def merge(intervals: Sequence[Interval]) -> Interval:
     """
     seconds = {interval.second for interval in intervals}
     if len(seconds) != 1:
-        raise ValueError(f"intervals of one and the same second are merged, not of {sorted(seconds)}")
+        raise ValueError(f"only intervals of the same second can be merged, not of {sorted(seconds)}")
     merged = Interval(second=seconds.pop())
     for interval in intervals:
         add_histograms(merged.histograms, interval.histograms)

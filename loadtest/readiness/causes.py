@@ -13,7 +13,7 @@ HINTS: Mapping[str, tuple[str, str]] = {
         "nothing listens on that port: not started, crashed, or another port",
         "start it, and read its log",
     ),
-    "tcp": ("no way to that address: network, firewall, or a wrong address", "check network and firewall"),
+    "tcp": ("the address cannot be reached: network, firewall, wrong address", "check network and firewall"),
     "timeout": (
         "it accepts but does not answer in time: overloaded, stuck, or filtered",
         "find out what it waits for",
@@ -26,7 +26,7 @@ HINTS: Mapping[str, tuple[str, str]] = {
     "status": ("it runs but says that something is wrong", "read its log for this answer"),
     "answer": (
         "it answers, but with the wrong content: a wrong version, or a failing subsystem",
-        "compare the answer with what is right",
+        "compare the answer with the expected one",
     ),
     "closed": ("it closed in the middle of an answer: crashed, or restarting", "read its log for a crash"),
     "query": (
@@ -38,7 +38,7 @@ HINTS: Mapping[str, tuple[str, str]] = {
         "read its log for why it ended, then start it",
     ),
     "no run": ("its scenario was not run, or not against this target", "run the scenario, then ask again"),
-    "missing file": ("what should be there is not", "check the path, and what should have made the file"),
+    "missing file": ("a file that should exist does not", "check the path, and the program that writes it"),
     "tests": ("tests fail, or did not run at all", "read the failed tests, then run them again"),
     "created": (
         "created but never started: the image, its registry's limits, or a dependency",
@@ -50,28 +50,28 @@ HINTS: Mapping[str, tuple[str, str]] = {
     ),
     "container": ("a container is not running, unhealthy or missing", "read its log, then start it"),
     "exit": ("the command says that something is wrong", "run it by hand and read what it says"),
-    "level": ("it works, but slower or fuller than its levels allow", "find what takes the time or the room"),
+    "level": ("it works, but slower or fuller than its levels allow", "find what takes the time or space"),
     "run": (
-        "its run names none beside what it measured",
-        "read in the report of the run which turns were slow or failed, and in its own logs of that time why",
+        "its run names no cause, only what it measured",
+        "look for slow or failed turns in the report of the run, and for the reason in the component's logs",
     ),
     "refuses": (
         "it refuses requests under load: limits, or authentication",
         "read the refusals by layer in the report of the run",
     ),
-    "driver": ("our driver is missing, so that it cannot be probed", "install the driver and try again"),
+    "driver": ("loadtest lacks a driver, so it cannot probe it", "install the driver and try again"),
     "credential": (
-        "our credential is missing or not accepted, so that it cannot be probed",
+        "loadtest's credential is missing or not accepted, so it cannot probe it",
         "set the credential and try again",
     ),
-    "tool": ("a tool of ours is missing, so that it cannot be probed", "install the tool, or give a file"),
+    "tool": ("loadtest lacks a tool, so it cannot probe it", "install the tool, or name a file"),
     "stale": (
-        "what is known of it is too old, or dated wrongly",
-        "run again what makes it, or probe it again, so that there is fresh evidence",
+        "its evidence is too old, or has a wrong date",
+        "run again what makes the evidence, or probe the component again",
     ),
     "release": (
-        "what is known of it is of another release than the one that is judged",
-        "deploy or test the release that is judged, then probe it again",
+        "its evidence is of another release than the judged one",
+        "deploy or test the judged release, then probe it again",
     ),
     "through": (
         "it is reached only through a component that is down",
@@ -82,7 +82,7 @@ HINTS: Mapping[str, tuple[str, str]] = {
 }
 """By class of error: the likely cause, and what to do where the policy says nothing."""
 
-OTHERWISE = ("the cause is not known from outside", "examine it by hand")
+OTHERWISE = ("the probe does not show the cause", "examine it by hand")
 
 LEVELS: Mapping[tuple[str, str], tuple[str, Urgency]] = {
     ("critical", "down"): ("critical", "IMMEDIATE"),

@@ -24,7 +24,7 @@ def condition_rows(
 def _condition(condition: Condition, figure: Figure | None, words: tuple[str, str]) -> ConditionRow:
     if figure is None or figure.value is None:
         unit = condition.objective.unit
-        why = "no business function is in the policy" if figure is None else figure.arithmetic
+        why = "the policy has no business function" if figure is None else figure.arithmetic
         return ConditionRow(
             condition.title, condition.fact, condition.objective.expression, format_value(None, unit),
             figure.formula if figure else "", why, "unknown", turned=condition.turned,

@@ -134,7 +134,7 @@ def _statistic(value: float, least: float, n: int, failed: int) -> Measure:
         return Measure(None, "ms", n, f"{failed} of {n} tries failed", (ABOVE_EVERY_LIMIT, None))
     if least == value:
         return Measure(value, "ms", n)
-    why = f"we ourselves were late: between {format_value(least, 'ms')} and {format_value(value, 'ms')}"
+    why = f"loadtest itself was late: between {format_value(least, 'ms')} and {format_value(value, 'ms')}"
     return Measure(value, "ms", n, why, (least, value))
 
 

@@ -160,7 +160,7 @@ def _with_system(found: Assessment, made: list[CauseFound]) -> Iterator[CauseFou
     yield from made
     if len(broken) > 1 and against:
         yield CauseFound(
-            "broken", "so", SYSTEM, "all of that together breaks rules on it", True, follows=words
+            "broken", "so", SYSTEM, "together, these causes break rules about it", True, follows=words
         )
     if not broken:
         yield from (_alone(found, each) for each in against)
@@ -248,7 +248,7 @@ def _rules(found: Assessment) -> str:
     outcomes += [each.outcome for each in found.criteria]
     outcomes += [each.outcome for each in (*found.gates, *found.triggers)]
     if not outcomes:
-        return "the policy has no rules, so that only the components decide"
+        return "the policy has no rules, so only the components decide"
     n = len(outcomes)
     bad = sum(each in {"missed", "TRIGGERED"} for each in outcomes)
     unknown, pulled = outcomes.count("unknown"), outcomes.count("TRIGGERED")
@@ -257,12 +257,12 @@ def _rules(found: Assessment) -> str:
     doubt = sum(bool(each.note) for each in held)
     if n == 1:
         said = "its one rule cannot be judged" if unknown else f"its one rule {verb if bad else 'holds'}"
-        said += ", unless what is unknown breaks it" if doubt else ""
+        said += ", unless unknown components break it" if doubt else ""
         return said + (", and calls for a rollback" if pulled else "")
     said = f"{bad} of {n} rules {verb}" if bad else f"{n - unknown} of {n} rules hold" if unknown else ""
     said = said or f"all {n} rules hold"
     if doubt and not bad:
-        said += f" ({doubt} of them unless what is unknown breaks {'it' if doubt == 1 else 'them'})"
+        said += f" ({doubt} of them unless unknown components break {'it' if doubt == 1 else 'them'})"
     if unknown:
         said += f", {unknown} cannot be judged"
     if pulled:
@@ -276,7 +276,7 @@ def _third(found: Assessment) -> str:
     age = found.confidence.age_s
     if age is None:
         return f"this rests on no evidence at all: none of {n} components is known"
-    old = "all of it from now" if age < 1 else f"the oldest {format_duration(round(age) * 1e9)} old"
+    old = "all of it new" if age < 1 else f"the oldest {format_duration(round(age) * 1e9)} old"
     rest = f"this rests on evidence of {n - len(unknown)} of {n} components, {old}"
     sure = f"confidence {format_value(found.confidence.value, 'ratio')}"
     return f"{rest} ({sure}{f'; not known: {_names(unknown)}' if unknown else ''})"

@@ -140,9 +140,9 @@ class History:
         for path in whole:
             if path.name == ref:
                 return _read(path)
-        known = f"; the last is {whole[-1].name}" if whole else "; none is kept yet"
+        known = f"; the last is {whole[-1].name}" if whole else "; none is stored yet"
         raise ConfigError(
-            f"there is no assessment `{ref}` of this policy{known} (whole ones are kept for `keep`)"
+            f"there is no assessment `{ref}` of this policy{known} (whole assessments are stored for `keep`)"
         )
 
 
@@ -212,7 +212,7 @@ def _trend(name: str, before: Iterable[Any], value: float | None) -> str:
     """``before`` are the values of earlier assessments, the newest first."""
     known = list(islice((each for each in before if isinstance(each, int | float)), BAND_LAST))
     if value is None:
-        return f"{name}: unknown now, so that no trend can be told"
+        return f"{name}: unknown now, so there is no trend"
     if len(known) < BAND_LEAST:
         return f"{name}: not enough history (n={len(known)} of at least {BAND_LEAST})"
     middle = statistics.median(known)
@@ -262,7 +262,7 @@ def policy_changes(before: Assessment, now: Assessment) -> Iterator[str]:
             named = True
             yield f"policy {key}: {old.get(key, 'not there')} → {new.get(key, 'not there')}"
     if not named:
-        yield "policy: only a value that is not shown differs"
+        yield "policy: the only difference is a value that reports do not show"
 
 
 def _flat(value: object, path: str = "") -> dict[str, str]:

@@ -88,7 +88,7 @@ def _limit(text: str, unit: Unit) -> float:
         return parse_ratio(text)
     if unit == "impact":
         if text not in IMPACTS:
-            raise ValueError(f'"{text}" is no business impact; there are {", ".join(IMPACTS)}')
+            raise ValueError(f'"{text}" is not a business impact; write one of {", ".join(IMPACTS)}')
         return IMPACTS.index(text)
     if (unit == "per_s" and "/" in text) or (unit == "bytes" and not _NUMBER.fullmatch(text)):
         return parse_rate(text) if unit == "per_s" else float(parse_bytes(text))

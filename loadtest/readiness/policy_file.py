@@ -236,7 +236,7 @@ def _score(table: TomlTable, kind: str) -> str:
         table.report("score", f'`score`: {error}; or write "status"')
         return "status"
     if unit != "ratio":
-        table.report("score", f"`{score}` is no ratio, so that it cannot be a score")
+        table.report("score", f"`{score}` is not a ratio, so it cannot be a score")
     elif name not in SCORES:
         table.report(
             "score",

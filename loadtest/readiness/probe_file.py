@@ -92,7 +92,7 @@ def _fields(table: TomlTable) -> dict[str, tuple[object, ...]]:
         value = fields.take(path)
         values = tuple(value) if isinstance(value, list) else (value,)
         if not all(isinstance(each, str | int | float | bool) for each in values):
-            fields.report(path, f"`{path}` must be the value that is right, or a list of such")
+            fields.report(path, f"`{path}` must be the expected value, or a list of expected values")
         found[path] = values
     return found
 
@@ -180,8 +180,8 @@ def read_command(table: TomlTable, key: str, *, needed: bool = True) -> tuple[st
     for name in dict.fromkeys(name for word in words for name in secrets_in(word)):
         table.report(
             key,
-            f"{{env.{name}}} would stand on a command line, which every user of the machine can read (`ps`); "
-            f"let the program read ${name} from its environment, which it is given",
+            f"{{env.{name}}} would be on a command line, which every user of the machine can read (`ps`); "
+            f"let the program read ${name} from its environment",
         )
     if needed and not words and not table.has(key):
         table.source.report(table.path, f'`{key}` is missing; write for example {key} = ["make", "smoke"]')

@@ -81,7 +81,7 @@ def ready(
         history.keep(assessed, options.formats)
     except OSError as error:
         # A disk that is full by now costs the record, not the verdict.
-        unkept = f"this assessment could not be kept in {folder}: {error.strerror or error}"
+        unkept = f"this assessment could not be stored in {folder}: {error.strerror or error}"
         return replace(assessed, changes=(*(assessed.changes or ()), unkept)), None
     return assessed, folder
 
@@ -105,7 +105,7 @@ def named_release(policy: Policy, environ: Mapping[str, str]) -> Policy:
     try:
         return replace(policy, release=filled(policy.release, environ))
     except MissingVariableError as error:
-        raise ConfigError([Problem("release", f"{error}, so that nobody knows what is judged")]) from None
+        raise ConfigError([Problem("release", f"{error}, so the release to judge is not known")]) from None
 
 
 def _last(history: History) -> Assessment | None:

@@ -24,7 +24,7 @@ def retargeted(data: Mapping[str, object], target: str, problems: list[Problem])
     """
     url = _split(target)
     if url.scheme not in {"ws", "wss"} or _place(url) is None:
-        problems.append(Problem(OPTION, f"{quoted(target)} is no ws://HOST:PORT/PATH and no wss:// one"))
+        problems.append(Problem(OPTION, f"{quoted(target)} is not a ws:// or wss:// URL with a host"))
         return []
     parts = dict(_parts(data))
     sockets = [name for name, part in parts.items() if part.get("probe") == "websocket"]

@@ -36,11 +36,11 @@ def read_rules(table: TomlTable, known: Mapping[str, Component]) -> RuleSet:
         follows = each.choice("else", {word: word for word in (NO_GO, ROLL_BACK)}, NO_GO)
         if each.has("component"):
             if follows == ROLL_BACK:
-                each.report("else", "a rollback follows only from a `fact` about the whole system")
+                each.report("else", "only a rule with a `fact` of the whole system can call for a rollback")
             criteria.append(read_criterion(each, known))
             continue
         if not each.has("fact"):
-            each.source.report(each.path, "a rule needs the `component` or the `fact` that it speaks of")
+            each.source.report(each.path, "a rule needs a `component` or a `fact`")
             each.take("fact")
         rule = read_condition(each, "expect")
         if follows == NO_GO:
@@ -100,7 +100,7 @@ def read_criterion(table: TomlTable, known: Mapping[str, Component]) -> Criterio
         if not table.has("expect"):
             table.report("measure", '`expect` is missing beside it; write for example expect = "< 500ms"')
     elif table.has("expect"):
-        table.report("expect", "`expect` needs the `measure` of a component that it speaks of")
+        table.report("expect", "`expect` needs a `measure` of the component")
     table.take("expect")
     criterion = Criterion(
         title=table.text("title", f"{name} {measure or 'healthy'}"),

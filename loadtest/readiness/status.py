@@ -83,10 +83,10 @@ def outer_first(policy: Policy) -> Iterator[Component]:
 
 
 def _unreachable(row: ComponentRow, outer: ComponentRow) -> ComponentRow:
-    said = f"cannot be told: it is reached only through {outer.title}, which is {outer.status}"
+    said = f"its state is not known: it is reached only through {outer.title}, which is {outer.status}"
     return replace(
         row, status="unknown", score=None, score_formula="unknown has no score", said=said,
-        error="through", freshness=0.0, issues=(), lines=(*row.lines, f"asked all the same: {row.said}"),
+        error="through", freshness=0.0, issues=(), lines=(*row.lines, f"probed anyway: {row.said}"),
     )  # fmt: skip
 
 
@@ -168,9 +168,9 @@ def _of_release(component: Component, evidence: Evidence, release: str) -> Evide
         return evidence
     named = ", ".join(each for each in others if each)
     of = (
-        f"it is of {named}, not of the release {release}"
+        f"its evidence is of {named}, not of the release {release}"
         if named
-        else f"it does not say that it is of {release}"
+        else f"its evidence does not say that it is of {release}"
     )
     return replace(
         evidence, outcome="unasked", error="release", said=f"{of}; it said: {evidence.said}", measures={},

@@ -128,7 +128,7 @@ def _business(functions: Sequence[FunctionRow]) -> Figure:
     parts = ", ".join(f"{each.name} {each.status} ({IMPACTS[_impact(each)]})" for each in functions)
     return Figure(
         "impact.business", "business impact", "impact", value,
-        "the worst impact of any function: that of the policy where it is out, minor where it is degraded",
+        "the worst impact of any function: the policy's impact if it is out, minor if it is degraded",
         f"worst of {parts or 'nothing'}", value, max([value, *possible]),
     )  # fmt: skip
 
@@ -148,7 +148,7 @@ def _users(functions: Sequence[FunctionRow]) -> Figure:
     maybe = ", ".join(f"{each.name} {format_ratio(each.users)}" for each in unknown)
     return Figure(
         "impact.users", "users impacted, at least", "ratio", value,
-        "the largest reach of a function that is out; at most the sum with those that are unknown",
+        "the largest reach of a function that is out; at most the sum with the unknown functions",
         f"largest of {parts or 'none out'}{f'; unknown: {maybe}' if maybe else ''}",
         value, max(value, at_most),
     )  # fmt: skip
@@ -164,7 +164,7 @@ def _lost_value(functions: Sequence[FunctionRow]) -> Figure:
     terms = _sum(f"{_g(each.value)} {each.name}" for each in out)
     return Figure(
         "impact.value", "business value out", "ratio", lost / whole if every else None,
-        "value of the functions that are out ÷ 1, or the value of all functions where that is more",
+        "value of the functions that are out ÷ the larger of 1 and the value of all functions",
         f"({terms}) ÷ {_g(whole)}",
         lost / whole if every else None, (lost + unknown) / whole if every else None,
     )  # fmt: skip
@@ -180,7 +180,7 @@ def _in_a_row(rows: Sequence[ComponentRow], before: Before) -> Figure:
         told = f"{earlier} before + 1 now"
     elif failed:
         value = most = max(1, earlier)
-        told = f"{value}, with the one that lasts"
+        told = f"{value}, with the one that still lasts"
     elif maybe:
         most = earlier + 1
         told = f"{earlier} before; a critical component is unknown now, which neither counts nor ends the row"

@@ -77,7 +77,7 @@ class Interrupts:
             self._first_s = now
             self._first()
         elif now - self._first_s >= PATIENCE_S:
-            _write(f"loadtest: interrupted; what was measured is kept in {self._folder}")
+            _write(f"loadtest: interrupted; what was measured is stored in {self._folder}")
             self._leave(130)
 
     def end_early(self, by: str) -> None:
@@ -92,11 +92,11 @@ class Interrupts:
             self.waiting()
         elif self.stop is not None and not self.reporting:
             self.caught = True
-            _write("loadtest: ending the run early; again to leave without its report")
+            _write("loadtest: ending the run early; interrupt again to leave without its report")
             self.stop()
         elif self.reporting:
             self.too_late = True
-            _write("loadtest: the report is being written; again to leave without it")
+            _write("loadtest: the report is being written; interrupt again to leave without it")
         else:
             self._early = True
             raise KeyboardInterrupt

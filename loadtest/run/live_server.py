@@ -72,8 +72,8 @@ class LivePage:
             listener.listen(50)
         except OSError as error:
             listener.close()
-            why = f"cannot be listened on ({error.strerror}); the run goes on without it"
-            sys.stderr.write(f"{PAGE}: port {self._wanted_port} of {HOST} {why}\n")
+            why = f"{error.strerror}; the run goes on without it"
+            sys.stderr.write(f"{PAGE}: cannot listen on port {self._wanted_port} of {HOST}: {why}\n")
             return
         self._server = BoundedServer(listener, self._serve, log=None, error_log=None)
         self._server.start()
@@ -139,7 +139,7 @@ class LivePage:
             return "403 Forbidden", "text/plain", f"{refused}\n".encode()
         if closes:
             self.close()
-            return self._report("Closed: nothing is served here any more.")
+            return self._report("Closed: this page is no longer served.")
         if method == "POST":
             self._stopped(PAGE)
             return "200 OK", "application/json", b'{"stopping": true}\n'
@@ -154,6 +154,6 @@ class LivePage:
         status, kind, body = self._answers.answer("report", "")
         if not self._stays or kind != "text/html":
             return status, kind, body
-        kept = f"<span>This report is kept in <code>{escape(str(self._folder))}</code>.</span>"
+        kept = f"<span>This report is stored in <code>{escape(str(self._folder))}</code>.</span>"
         bar = f"{BAR}{kept}{more}</div>".encode()
         return status, kind, re.sub(rb"<body[^>]*>", lambda found: found[0] + bar, body, count=1)

@@ -84,13 +84,13 @@ def _listen_for_workers(environment: Any, host: str, port: int) -> None:
     """Listen for workers.
 
     Raises:
-        ConfigError: the address cannot be listened on; Locust would end with 1, as for a missed threshold.
+        ConfigError: it cannot listen on the address; Locust would end with 1, as for a missed threshold.
     """
     try:
         environment.create_master_runner(host, port)
     except (SystemExit, RPCError) as error:
         why = f": {error}" if isinstance(error, RPCError) else "; is another master there?"
-        raise ConfigError([Problem("--bind", f"{host}:{port} cannot be listened on{why}")])
+        raise ConfigError([Problem("--bind", f"cannot listen on {host}:{port}{why}")])
 
 
 def _await_end(
@@ -174,7 +174,7 @@ def _await_workers(
         gevent.sleep(0.02)
         if any(child.poll() is not None for child in children):
             raise LoadtestError(
-                "a worker process of ours ended before it joined; see its last message on stderr"
+                "a local worker process ended before it joined; see its last message on stderr"
             )
         if time.monotonic() > deadline:
             within = format_duration(joining.within_s * 1e9)

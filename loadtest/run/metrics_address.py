@@ -30,7 +30,7 @@ def listen_address(text: str) -> tuple[str, int]:
         host = LOOPBACK
     if not (port.isascii() and port.isdecimal()) or len(port) > 5 or int(port) > 65535 or not host:
         sentence = (
-            f"`{text}` is not HOST:PORT nor a port; the scenario stands before the options, or write"
+            f"`{text}` is neither HOST:PORT nor a port; write the scenario before the options, or write"
             f" --prometheus={HERE}"
         )
         raise ConfigError([Problem("--prometheus", sentence)])
@@ -55,8 +55,8 @@ def collector_url(text: str) -> str:
     if not fits:
         shown = text.rpartition("@")[2]
         sentence = (
-            f"`{shown}` is not the address of a collector without a user, such as {COLLECTOR}; the scenario"
-            f" stands before the options, or write --otel={COLLECTOR}"
+            f"`{shown}` is not an address of a collector without a user, like {COLLECTOR}; write the scenario"
+            f" before the options, or write --otel={COLLECTOR}"
         )
         raise ConfigError([Problem("--otel", sentence)])
     return text.rstrip("/")

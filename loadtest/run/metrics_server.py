@@ -63,8 +63,8 @@ class MetricsServer:
         except OSError as error:
             listener.close()
             where = f"{self._host or '*'}:{self._wanted_port}"
-            why = f"cannot be listened on ({error.strerror or error}); the run goes on without it"
-            sys.stderr.write(f"--prometheus: {where} {why}\n")
+            why = f"{error.strerror or error}; the run goes on without it"
+            sys.stderr.write(f"--prometheus: cannot listen on {where}: {why}\n")
             return
         self._server = BoundedServer(listener, self._serve, spawn=Pool(MAX_AT_ONCE), log=None, error_log=None)
         self._server.start()
@@ -95,9 +95,9 @@ class MetricsServer:
     def answer(self, method: str, path: str, host: str) -> tuple[str, str, bytes]:
         """Status line, content type and body of the answer to one request."""
         if not host_is_ours(host, self._host, self.port):
-            return "403 Forbidden", "text/plain", b"this is not served under that name\n"
+            return "403 Forbidden", "text/plain", b"the metrics are not served under this host name\n"
         if method not in {"GET", "HEAD"}:
-            return "405 Method Not Allowed", "text/plain", b"the numbers can be read only\n"
+            return "405 Method Not Allowed", "text/plain", b"the metrics are read-only\n"
         if path != "/metrics":
             return "404 Not Found", "text/plain", b"there is /metrics\n"
         over = self._over

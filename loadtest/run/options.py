@@ -29,7 +29,7 @@ may hold a secret, such as a target with a password or a token, is handed over t
 NOT_FORWARDED = "not_forwarded"
 """Key of a field's metadata: why the option is refused for a run in a process of its own."""
 
-PRINTS_NOTHING = "one of several runs prints nothing of its own"
+PRINTS_NOTHING = "one of several runs prints nothing itself"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +147,7 @@ class RunOptions:
         key_of(self.key_env, environ)
         if self.workers is not None and self.key_env is None and not is_loopback(host):
             sentence = (
-                f"workers of other machines join at {host}, and the plan that they are sent may hold secrets:"
+                f"workers on other machines join at {host}, and they get the plan, which may hold secrets:"
                 f" put a key of {SHORTEST_KEY} characters or more into a variable of every machine's"
                 " environment and name it with --key-env"
             )

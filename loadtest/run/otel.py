@@ -119,11 +119,11 @@ class OtelExport:
     def _tell(self) -> None:
         if self.failed:
             sys.stderr.write(
-                f"--otel: {self.failed} of {self.exports} exports were not taken by {self._collector};"
+                f"--otel: {self.failed} of {self.exports} exports failed, not accepted by {self._collector};"
                 " the run and its report do not depend on them\n"
             )
         if self._left_out:
-            sys.stderr.write(f"--otel: {self._left_out} slow turns were too many to be exported\n")
+            sys.stderr.write(f"--otel: {self._left_out} slow turns were not exported: too many\n")
 
 
 def exporter_session() -> requests.Session:

@@ -94,7 +94,7 @@ def record(options: RecordingOptions, on_listening: Callable[[str], None]) -> Re
     ``on_listening`` is given the URL that clients are to use.
 
     Raises:
-        ConfigError: the address cannot be listened on, or a file is there already.
+        ConfigError: it cannot listen on the address, or a file is there already.
     """
     return asyncio.run(recording(options, on_listening))
 
@@ -148,8 +148,8 @@ class _Onward(connect):
         if isinstance(new, str) and urlsplit(new).netloc != urlsplit(old).netloc:
             where = public_url(new)
             return SecurityError(
-                f"it redirects to {where}, which would be given the client's credentials;"
-                " if that is where to record, name it as --to"
+                f"it redirects to {where}, which would get the client's credentials;"
+                " to record there, name it with --to"
             )
         return new
 
@@ -186,7 +186,7 @@ class _Recording:
             )
         except OSError as error:
             where = f"{options.host}:{options.port}"
-            raise ConfigError([Problem("--listen", f"{where} cannot be listened on: {error.strerror}")])
+            raise ConfigError([Problem("--listen", f"cannot listen on {where}: {error.strerror}")])
         async with server:
             host, port = next(iter(server.sockets)).getsockname()[:2]
             on_listening(f"ws://[{host}]:{port}" if ":" in host else f"ws://{host}:{port}")
@@ -226,7 +226,7 @@ class _Recording:
             self._found.reason = " ".join(str(error).split()) or type(error).__name__
             self._count_end()
             return client.respond(
-                HTTPStatus.BAD_GATEWAY, f"the server did not take it: {self._found.reason}\n"
+                HTTPStatus.BAD_GATEWAY, f"the server did not accept it: {self._found.reason}\n"
             )
         return None
 

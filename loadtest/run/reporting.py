@@ -21,10 +21,10 @@ from loadtest.show.progress import working
 from loadtest.show.render.json import as_json
 from loadtest.show.render.terminal import show, show_last, show_short, takes_unicode
 from loadtest.show.repeats import repeats
+from loadtest.show.report_formats import ViewsMissingError, write_views
 from loadtest.show.run import document
 from loadtest.show.runs_index import INDEX, write_index
 from loadtest.show.short_run import short_document
-from loadtest.show.report_formats import ViewsMissingError, write_views
 
 
 def show_run(run: Run, options: RunOptions) -> None:
@@ -64,7 +64,7 @@ def _written(run: Run) -> bool:
     except ViewsMissingError as error:
         # The verdict is known; only its views cannot be written.
         run.manifest["not_written"] = list(error.names)
-        sys.stderr.write(f"loadtest: {error}; a run that passed ends with {int(error.exit_code)} for that\n")
+        sys.stderr.write(f"loadtest: {error}; so a run that passed ends with {int(error.exit_code)}\n")
         return False
     return True
 

@@ -230,7 +230,7 @@ class RunRecorder:
                 watcher(interval)
             except Exception:
                 self.watchers.remove(watcher)
-                logger.exception("what shows the run's progress failed, and was ended")
+                logger.exception("the display of the run's progress failed and was stopped")
 
     def _check_rules(self, elapsed_ns: int) -> None:
         scenario = self.prepared.scenario

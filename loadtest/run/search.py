@@ -135,9 +135,7 @@ def _unfit(scenario: Scenario, over: str) -> list[str]:
     if over == "rate" and (quiet or scenario.load.model == "closed"):
         found.append("it sets no rate (closed model, or no traffic); search --over connections")
     if quiet and not scenario.thresholds:
-        found.append(
-            "it sends nothing and promises nothing, so that nothing could be missed; add [thresholds]"
-        )
+        found.append("it sends nothing and has no thresholds, so it could miss none; add [thresholds]")
     return found
 
 
@@ -154,7 +152,7 @@ def _bounds(options: SearchOptions, scenario: Scenario) -> SearchRange:
     max_load = float(options.max_load if options.max_load is not None else limit)
     if max_load < start:
         raise ConfigError(
-            [Problem("--from, --to", f"{max_load:g} is less than {start:g}, where the search begins")]
+            [Problem("--from, --to", f"{max_load:g} is less than {start:g}, the first load of the search")]
         )
     if over_connections and (start != round(start) or max_load != round(max_load)):
         raise ConfigError([Problem("--from, --to", "connections are whole numbers")])

@@ -101,7 +101,7 @@ def _find_scenarios(refs: Sequence[str]) -> tuple[list[str], dict[str, str]]:
             left_out |= {str(path): kind for path, kind in inside.others}
             found |= {path.resolve(): str(path) for path in inside.scenarios if path.resolve() not in found}
             if not inside.scenarios:
-                problems.append(Problem(ref, "the folder holds no scenario: no file that ends in .toml"))
+                problems.append(Problem(ref, "the folder has no scenario: no file that ends in .toml"))
             continue
         try:
             found.setdefault(find("scenario", ref, Path())[0].resolve(), ref)
@@ -150,6 +150,6 @@ def _same_names(plans: Sequence[tuple[str, Scenario]]) -> list[Problem]:
     for ref, plan in plans:
         other = first.setdefault(plan.name, ref)
         if other != ref:
-            sentence = f"its name `{plan.name}` is that of {other} as well; give each a `name` of its own"
+            sentence = f"its name `{plan.name}` is also the name of {other}; give each a `name` of its own"
             problems.append(Problem(ref, sentence))
     return problems

@@ -77,7 +77,7 @@ def try_file(ref: str, target: str | None, timeout_ns: int | None) -> FinishedTr
         traffic = replace(traffic, timeout_ns=timeout_ns)
     scenario = replace(scenario, traffic=traffic)
     if not (traffic.message or scenario.protocol.turn.sends):
-        sentence = "sends no message: `message` of [turn] in the protocol, or of [traffic], would be one"
+        sentence = "sends no message; write `message` in [turn] of the protocol, or in [traffic]"
         raise ConfigError([Problem(ref, sentence)])
     prepared = prepare(RunOptions(scenario=ref, target=target), scenario)
     redactor = Redactor(all_secrets(scenario, os.environ))
@@ -122,7 +122,7 @@ def _of_protocol(protocol: Protocol, ref: str, target: str | None) -> Scenario:
         raise ConfigError([Problem("--target", f"{ref} is a protocol: say where to send its message")])
     if asked := asked_columns(protocol):
         names = ", ".join(f"{{{name}}}" for name in asked)
-        sentence = f"asks for {names}, which the rows of a scenario have: try the scenario that uses it"
+        sentence = f"needs {names}, which only the rows of a scenario have: try a scenario that uses it"
         raise ConfigError([Problem(ref, sentence)])
     settings = {
         "name": protocol.name or "try",

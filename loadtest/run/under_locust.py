@@ -139,7 +139,7 @@ class PlainLocustRun:
         try:
             self.environment.process_exit_code = self._close(self.coordinator.result)
         except Exception as error:
-            sys.stderr.write(f"loadtest: internal error: {error}; nothing may be concluded from this run\n")
+            sys.stderr.write(f"loadtest: internal error: {error}; do not rely on any result of this run\n")
             self.environment.process_exit_code = int(Exit.INTERNAL)
         self.closed.set()
         options = self.environment.parsed_options
@@ -184,7 +184,7 @@ def _scenario_of(environment: Any) -> str:
         )
     if idle := never_prepared(environment):
         raise ConfigError(
-            f"`before_connect` of {', '.join(idle)} would never be called: it goes with a @task, which sends"
+            f"`before_connect` of {', '.join(idle)} would never be called: it needs a @task, which sends"
             " what the scenario's traffic would; write one, such as `self.turn()`"
         )
     return str(named.pop())

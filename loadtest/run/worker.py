@@ -94,8 +94,8 @@ def _say_unanswered(master: str, *, keyed: bool) -> None:
 
 def _unanswered(master: str, *, keyed: bool) -> str:
     """What is known where no answer comes: a master does not answer whom it does not know."""
-    key = "has it the same key" if keyed else "does it ask for a key (--key-env)"
-    return f"no answer from a master at {master}: does it wait there, and {key}?"
+    key = "does it have the same key" if keyed else "does it need a key (--key-env)"
+    return f"no answer from a master at {master}: is one waiting there, and {key}?"
 
 
 def _interrupt_handler() -> Callable[[], None]:
@@ -107,7 +107,7 @@ def _interrupt_handler() -> Callable[[], None]:
             os._exit(Exit.INTERRUPTED)
         if not first_s:
             first_s.append(time.monotonic())
-            sys.stderr.write("loadtest: the master ends the run; again to leave at once\n")
+            sys.stderr.write("loadtest: the master ends the run; interrupt again to leave at once\n")
 
     return interrupted
 
@@ -117,7 +117,7 @@ def _allow_many_files() -> None:
     try:
         raise_file_limit(CONNECTIONS_EXPECTED)
     except LoadtestError:
-        logging.getLogger(__name__).info("the limit of open files stays as it is")
+        logging.getLogger(__name__).info("the limit of open files is unchanged")
 
 
 def _end_with_parent() -> None:

@@ -89,10 +89,10 @@ class Admission:
         if path not in PATHS:
             return 404, f"There is nothing at {path}; the paths are {', '.join(PATHS)}, /health and /stats."
         if self._counters.open >= self._simulation.options.max_connections:
-            return 503, "There are as many connections as the simulator may have."
+            return 503, "The simulator has its maximum number of connections."
         if refuse is not None and self._faults.strikes("refuse", refuse.share, connection.number):
             self._counters.count_fault("refuse", connection.number)
-            return refuse.number, "Refused, as the fault asks."
+            return refuse.number, "Refused, because of the fault `refuse`."
         headers = {
             name: ", ".join(request.headers.get_all(name))
             for name in ("Authorization", "Cookie", "X-User-Id")

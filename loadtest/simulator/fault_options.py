@@ -112,7 +112,7 @@ def _close_code(text: str) -> int:
     code = _count(text)
     if code != ABNORMAL and code not in EXTERNAL_CLOSE_CODES and not 3000 <= code < 5000:
         raise ValueError(
-            f"{code} may not stand in a close frame; for such a code there is invalid-close-code={code}"
+            f"{code} is not allowed in a close frame; for such a code use invalid-close-code={code}"
         )
     return code
 
@@ -130,7 +130,7 @@ def _freeze(text: str) -> Freeze:
         raise ValueError("two times are needed")
     freeze = Freeze(read_time(every), read_time(length))
     if not 0 < freeze.for_ns < freeze.every_ns:
-        raise ValueError("it must be frozen for less time than passes between two freezes")
+        raise ValueError("FOR must be more than 0 and less than EVERY")
     return freeze
 
 
@@ -189,7 +189,7 @@ FAULT_OPTIONS: dict[str, FaultOption] = {
     "malformed": FaultOption(
         "malformed",
         "malformed=P[,any|KIND]",
-        "send a copy cut in mid-JSON before a share of the events",
+        "before a share of the events, send a copy that ends in mid-JSON",
         _hit,
     ),
     "delay": FaultOption(

@@ -124,7 +124,7 @@ def _value(option: Option, values: dict[str, Any], text: str | None) -> object:
     if option.read is None:
         return True
     if text is None:
-        raise ValueError("a value must follow")
+        raise ValueError("needs a value")
     value = option.read(text)
     return (*values["faults"], value) if option.field == "faults" else value
 

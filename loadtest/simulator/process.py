@@ -147,7 +147,7 @@ def _await_ready(child: subprocess.Popen[bytes], words: IO[bytes]) -> dict[str, 
     line = b""
     while not line.endswith(b"\n"):
         if not _readable(out, deadline - time.monotonic()):
-            raise SimulatorError(f"the simulator did not come to listen within {READY_WITHIN_S:g} s")
+            raise SimulatorError(f"the simulator did not begin to listen within {READY_WITHIN_S:g} s")
         part = os.read(out, _LINE_BYTES)
         if not part:
             raise _why_it_ended(child, words)

@@ -91,7 +91,7 @@ def test_a_crash_says_whose_fault_it_is_and_keeps_the_details(
 ) -> None:
     exit_code_of(raising(ZeroDivisionError("of all things")))
     said = capsys.readouterr().err
-    assert "the fault is loadtest's" in said
+    assert "this is a bug in loadtest" in said
     kept = re.search(r"The details are in (\S+\.txt);", said)
     assert kept is not None
     assert Path(kept[1]).parent == crash_files
@@ -105,7 +105,7 @@ def test_a_crash_prints_its_traceback_when_asked(
     assert exit_code_of(raising(ZeroDivisionError("of all things"))) == 70
     said = capsys.readouterr().err
     assert "Traceback" in said
-    assert "The details stand above." in said
+    assert "The details are above." in said
 
 
 def test_a_crash_without_room_for_its_details_says_so(
@@ -144,7 +144,7 @@ def test_a_full_stdout_is_told_and_nobody_could_read_a_verdict(words: tuple[str,
     assert (ended.returncode, ended.stderr) == (4, LOST)
 
 
-LOST = "loadtest: what was to be shown could not be written to stdout: No space left on device\n"
+LOST = "loadtest: the output could not be written to stdout: No space left on device\n"
 
 
 def test_a_closed_stdout_leaves_the_exit_code() -> None:

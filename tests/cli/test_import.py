@@ -49,7 +49,7 @@ def test_a_file_of_a_browser_becomes_files_that_can_be_run(
     har.write_text(har_of("wss://chat.example/ws?room=7&token=a-token-in-the-url", 3))
     assert main(["import", "har", str(har), "--folder", str(tmp_path), "--name", "chat"]) == 0
     said = capsys.readouterr().out
-    assert 'left out of the URL: token; [target] query gives it: query = { token = "{env.MY_TOKEN}" }' in said
+    assert 'left out of the URL: token; give them in [target]: query = { token = "{env.MY_TOKEN}" }' in said
     assert "the browser sent Origin; " in said
     assert "the browser sent Cookie; " in said
     scenario = load_scenario(tmp_path / "chat.toml")
@@ -94,7 +94,7 @@ def test_what_a_browser_showed_at_the_upgrade_stands_in_no_file(
     har.write_text(json.dumps(session))
     assert main(["import", "har", str(har), "--folder", str(tmp_path), "--name", "chat"]) == 0
     said = capsys.readouterr().out
-    assert "the URL's path may hold a token; CHANGE-ME stands in its place" in said
+    assert "the URL's path may contain a token; the draft has CHANGE-ME in its place" in said
     assert load_scenario(tmp_path / "chat.toml").target.url == "wss://chat.example/ws/CHANGE-ME"
     written = said + "".join(each.read_text() for each in tmp_path.glob("chat*"))
     for secret in ("of-the-header", "of-the-key", in_path, "of-a-member", "of-stomp"):
@@ -118,7 +118,7 @@ def test_a_recording_is_of_a_server(capsys: pytest.CaptureFixture[str], tmp_path
 @pytest.mark.parametrize(
     ("was", "becomes", "sentence"),
     [
-        ("wss://chat.example/ws", "wss://[::1/x", "URL is none"),
+        ("wss://chat.example/ws", "wss://[::1/x", "with a wrong URL"),
         ("wss://chat.example/ws", "wss://chat.example/ws?a=\\ud800", "half of a character"),
     ],
 )
@@ -178,10 +178,8 @@ def test_a_login_that_gave_the_token_is_drafted(tmp_path: Path, capsys: pytest.C
     (tmp_path / "s.har").write_text(json.dumps(session))
     assert main(["import", "har", str(tmp_path / "s.har"), "--folder", str(tmp_path), "--name", "chat"]) == 0
     said = capsys.readouterr().out
-    assert (
-        'left out of the URL: token; [target] query gives it: query = { token = "{prepared.token}" }' in said
-    )
-    assert "the answer to POST /login held token: [[prepare]] asks for it" in said
+    assert 'left out of the URL: token; give them in [target]: query = { token = "{prepared.token}" }' in said
+    assert "the answer to POST /login contained token: [[prepare]] requests it" in said
     scenario = load_scenario(tmp_path / "chat.toml")
     (step,) = scenario.prepare
     assert (step.method, step.url, step.keep) == ("POST", "/login", {"token": "data.access"})
@@ -199,7 +197,7 @@ def test_a_login_that_no_step_can_ask_is_named(tmp_path: Path, capsys: pytest.Ca
     (tmp_path / "s.har").write_text(json.dumps(session))
     assert main(["import", "har", str(tmp_path / "s.har"), "--folder", str(tmp_path), "--name", "chat"]) == 0
     said = capsys.readouterr().out
-    assert "the answer to OPTIONS /login held token: a step of [[prepare]] can ask for it" in said
+    assert "the answer to OPTIONS /login contained token: a step of [[prepare]] can request it" in said
     assert load_scenario(tmp_path / "chat.toml").target.query == {"token": "{env.MY_TOKEN}"}
 
 
@@ -226,7 +224,7 @@ def test_a_recording_says_what_it_left_out_and_the_draft_takes_it(
     url = "ws://host/chat?room=1&token=zq81kx-secret"
     print_next_step(RecordedConnection(frames, 2, url=url, credentials=("Cookie",)), frames)
     said = capsys.readouterr().out
-    assert 'left out of the URL: token; [target] query gives it: query = { token = "{env.MY_TOKEN}" }' in said
+    assert 'left out of the URL: token; give them in [target]: query = { token = "{env.MY_TOKEN}" }' in said
     assert "[[prepare]]" in said
     assert "the client sent Cookie; " in said
     assert "zq81kx" not in said
@@ -248,7 +246,7 @@ def test_a_session_begun_elsewhere_is_no_secret_to_give(
     print_next_step(RecordedConnection(frames, 1, url=f"ws://host/{long}/?sid=abc"), frames)
     said = capsys.readouterr().out
     assert "left out" not in said
-    assert "CHANGE-ME stands in its place" in said
+    assert "the draft has CHANGE-ME in its place" in said
     frames.write_text("")
     print_next_step(RecordedConnection(frames, 0, url="ws://host/"), frames)
     assert capsys.readouterr().out == f"next: loadtest init ws://host/ --capture {frames}\n"

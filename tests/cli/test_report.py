@@ -82,7 +82,8 @@ def test_a_place_that_cannot_be_written_is_told(capsys: pytest.CaptureFixture[st
 
 
 @pytest.mark.parametrize(
-    ("given", "hint"), [("htm", 'did you mean "html"?'), ("zzz", "there are terminal"), (",", "at least one")]
+    ("given", "hint"),
+    [("htm", 'did you mean "html"?'), ("zzz", "use one of terminal"), (",", "at least one")],
 )
 def test_an_unknown_format_names_the_nearest(
     given: str, hint: str, capsys: pytest.CaptureFixture[str]
@@ -184,7 +185,7 @@ def test_a_pruned_run_is_judged_anew_by_its_summary(capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("--set", "load.connections=3"), "a stored run can only be given other thresholds"),
+        (("--set", "load.connections=3"), "for a stored run, only thresholds can be set"),
         (("--set", "thresholds.turn.first_evnt.p95=< 3ms"), "turn.first_event"),
         (("--set", "thresholds.turn.first_event.p95=soon"), "soon"),
         (("--thresholds", "nowhere.toml"), "nowhere.toml cannot be read"),

@@ -29,10 +29,14 @@ def test_what_a_protocol_was_run_against_stands_below_it(capsys: pytest.CaptureF
     assert main(["protocols"]) == 0
     lines = capsys.readouterr().out.splitlines()
     (mqtt,) = (number for number, line in enumerate(lines) if line.startswith("mqtt "))
-    assert lines[mqtt + 1].strip() == "run against mosquitto 2"
+    assert lines[mqtt + 1].strip() == "tested against mosquitto 2"
     (gemini,) = (number for number, line in enumerate(lines) if line.startswith("gemini-live "))
-    assert lines[gemini + 1].strip().startswith("run against a stub, not the service itself; after Google's")
-    assert lines[-1].startswith("Those without such a line were run against our simulator")
+    assert (
+        lines[gemini + 1]
+        .strip()
+        .startswith("tested against a stub, not the service itself; follows Google's")
+    )
+    assert lines[-1].startswith("Protocols without such a line were tested against our simulator")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -153,7 +157,7 @@ def test_check_names_a_path_at_which_no_frame_has_anything(
         "utf-8",
     )
     assert main(["protocols", "check", str(file), "--capture", str(tmp_path / "frames.jsonl")]) == 0
-    said = capsys.readouterr().out.partition("Paths at which no frame has anything")[2]
+    said = capsys.readouterr().out.partition("Paths that no frame has")[2]
     assert [word for word in ("keep a", "keep b", "keep c", "count", "adopt", "sent_at") if word in said] == [
         "keep a",
         "keep c",

@@ -26,7 +26,7 @@ def test_without_a_host_it_is_this_machine_alone(where: str, address: tuple[str,
 
 @pytest.mark.parametrize("where", ["x", "1:99999", ":", ""])
 def test_what_is_no_port_is_told(where: str) -> None:
-    with pytest.raises(ConfigError, match="is no port"):
+    with pytest.raises(ConfigError, match="is not a port"):
         _address(where)
 
 

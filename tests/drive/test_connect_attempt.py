@@ -213,7 +213,7 @@ def test_a_certificate_that_is_not_to_be_trusted_is_a_no_of_tls(
         visitor = opened(context_at(epoll, address, tls=tls, server_name=name))
     layer, told = refused_by(visitor)
     assert layer is Layer.TLS
-    assert told.startswith("the certificate is not to be trusted: ")
+    assert told.startswith("the certificate is not trusted: ")
     assert reason in told
 
 

@@ -53,7 +53,7 @@ class Ticks:
 def test_what_cannot_be_is_not_measured() -> None:
     told = "process_cpu_seconds_total -1\nprocess_resident_memory_bytes -5\nprocess_open_fds 3\n"
     found = OwnEndpoint("http://h/metrics", lambda _: told.encode(), Ticks()).sample()
-    wrong = "http://h/metrics tells {}, which it cannot be"
+    wrong = "http://h/metrics reports {}, which is impossible"
     assert found == {"cpu": wrong.format(-1), "memory": wrong.format(-5), "open_files": 3.0}
 
 
@@ -63,7 +63,7 @@ def test_a_node_is_busy_where_it_neither_idles_nor_waits() -> None:
     assert source.sample() == {"memory": 5e9, "open_files": 1200.0}
     assert source.sample() == {"cpu": 1.5, "memory": 5e9, "open_files": 1200.0}
     assert source.sample() == dict.fromkeys(
-        ("cpu", "memory", "open_files"), "http://h/metrics does not tell it"
+        ("cpu", "memory", "open_files"), "http://h/metrics does not report it"
     )
 
 
@@ -132,8 +132,8 @@ def test_a_query_has_one_value() -> None:
         (answer([]), "Prometheus has no value for sum(x)"),
         (answer([{"value": [1, "1"]}, {"value": [1, "2"]}]), "Prometheus has 2 values for sum(x)"),
         (answer([{"value": [1, "NaN"]}]), "Prometheus has no number for sum(x)"),
-        (b"[]", "http://p answered no Prometheus JSON; is it a Prometheus server?"),
-        (b"[" * 100_000, "http://p answered no Prometheus JSON; is it a Prometheus server?"),
+        (b"[]", "http://p sent no Prometheus JSON; is it a Prometheus server?"),
+        (b"[" * 100_000, "http://p sent no Prometheus JSON; is it a Prometheus server?"),
     ],
 )
 def test_a_query_without_one_value_is_not_sampled(body: bytes, told: str) -> None:
@@ -212,9 +212,9 @@ def test_a_container_is_asked_of_its_engine(tmp_path: Path) -> None:
         with pytest.raises(NotSampledError, match="answered with HTTP status 404"):
             ContainerSource("other", where).sample()
         bodies[path] = (200, b'{"cpu_stats": {}}')
-        with pytest.raises(NotSampledError, match="the engine tells nothing of my/chat: does it run"):
+        with pytest.raises(NotSampledError, match="the engine reports nothing about my/chat: is it running"):
             source.sample()
-    with pytest.raises(NotSampledError, match="could not be asked"):
+    with pytest.raises(NotSampledError, match="could not be queried"):
         source.sample()
 
 

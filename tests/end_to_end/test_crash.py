@@ -103,7 +103,7 @@ def is_internal(ended: Ended, folder: Path) -> None:
     assert ended.code == 70, ended.screen
     assert "Traceback" not in ended.screen
     assert "internal error" in ended.err
-    assert "the fault is loadtest's" in ended.err
+    assert "this is a bug in loadtest" in ended.err
     (details,) = folder.glob("loadtest-crash-*.txt")
     assert str(details) in ended.err
     assert "made to fail" in details.read_text()

@@ -184,7 +184,7 @@ def test_rollback_is_printed_verified_and_run_only_when_told(
     assert "the last release is there" in " ".join(told.out.split())
     assert not done.exists()
     assert main(["ready", str(path), "--rollback", *results]) == 1
-    assert "no trigger is pulled; --force-rollback" in capsys.readouterr().err
+    assert "no rule calls for it; --force-rollback" in capsys.readouterr().err
     assert not done.exists(), "a NO-GO without a trigger is no reason to roll back"
     path.write_text(
         path.read_text() + '[[triggers]]\nfact = "components.critical.failed"\nwhen = ">= 1"\n', "utf-8"

@@ -307,7 +307,7 @@ def test_a_connection_that_nobody_takes_ends_with_3(folder: Path) -> None:
         (("try", "mute.toml", "--target", "ws://127.0.0.1:1"), "mute.toml: nothing to send"),
         (
             ("try", "columns.toml", "--target", "ws://127.0.0.1:1"),
-            "columns.toml: asks for {data.colour}, which the rows of a scenario have",
+            "columns.toml: needs {data.colour}, which only the rows of a scenario have",
         ),
         (("try", "nowhere.toml"), "there is no file `nowhere.toml`"),
         (("try", "chat.toml", "--target", "ws://127.0.0.1:1", "--save", "chat.toml"), "is not overwritten"),
@@ -360,7 +360,7 @@ def test_a_turn_of_a_capture_that_does_not_end_is_told(folder: Path, backend: Ba
     said = run(folder, "protocols", "check", "chat.toml", "--capture", "f.jsonl")
     assert said.code == 1, said
     assert "1 of 1 turn does not end" in said.out
-    assert "end: done" in said.out.partition("Rules that no frame fits")[2]
+    assert "end: done" in said.out.partition("Rules that match no frame")[2]
 
 
 def test_a_capture_without_a_turn_says_nothing_of_turns(folder: Path) -> None:

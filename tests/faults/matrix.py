@@ -43,46 +43,52 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "faults.md"
 NO_SEQ = "no-seq"
 
 HEAD = """\
-# What each fault is seen by
+# How each fault shows
 
-Our own simulator can be told to have faults (`loadtest simulator --help` lists them). Each of them is run
-for real, and the run is held against the same run without it: the counters below must differ by exactly as
-much as is said here, and everything else (every other counter, notice, threshold and kind of kept frame) must
-be as it was. The simulator itself counts what it strikes; of most faults that is known from the seed before
-a byte is sent.
+The simulator that ships with loadtest can have faults on purpose (`loadtest simulator --help` lists them).
+Tests run each fault and compare the run with the same run without the fault. The counters below must differ
+by exactly the amount in the table. Everything else must be the same: every other counter, notice, threshold
+and kind of stored frame. The simulator counts how often a fault strikes. For most faults this number follows
+from the seed, before a byte is sent.
 
-This page is written by `python -m tests.faults.matrix --write`, from the data that the tests use.
-`python -m tests.faults.matrix --run` runs the matrix and tells every difference.
+`python -m tests.faults.matrix --write` writes this page from the data that the tests use.
+`python -m tests.faults.matrix --run` runs the matrix and prints every difference.
 
 ## How to read it
 
-- *struck*: how often the simulator says that the fault struck; the number is that of seed {seed}, where it
-  does not depend on when things happen. *struck turns*: in how many turns. *each* are the turns due on one
-  connection, *due* all of the run; *per turn* are the {per_turn} events of an honest turn; *unread* are
-  messages that the simulator had in hand and did not look at any more. All other names are counters of
-  `run.json`, under `counts`.
-- *null*: the counter is not known, stands as null in `run.json`, and has its reason in `unmeasured`.
-- *without numbers*: the same run, with events that carry no sequence numbers (`no-seq`), held against such
-  a run without the fault. There lost events, duplicates and order are null and thresholds on them not
-  measured, so that even a run without faults ends with 4. *the same* means: but for that.
-- Every run is judged by {thresholds}; the exit code follows.
+- *struck*: how often the fault struck, as the simulator counts it. The table has the number for seed {seed},
+  unless it depends on timing. *struck turns*: in how many turns the fault struck.
+- *each*: the turns due on one connection. *due*: the turns due in the whole run.
+- *per turn*: the {per_turn} events of a turn without a fault.
+- *unread*: messages that the simulator had received but did not read any more.
+- All other names are counters of `run.json`, under `counts`.
+- *null*: the counter is not known. It is null in `run.json`, and `unmeasured` has the reason.
+- *without numbers*: the same run, but events carry no sequence numbers (`no-seq`). It is compared with a run
+  without numbers and without the fault. There, lost events, duplicates and order are null, and thresholds on
+  them are not measured. So even a run without faults ends with 4. *the same* means: no other difference.
+- Every run has these thresholds, and the exit code follows from them: {thresholds}.
 
 The runs, each with bursts of {burst} turns:
 
 {plans}
 
-Notices that every run has: {informational}.
-Notices that may come and go with any run, since they speak of this machine: {noise}.
+Every run has these notices: {informational}.
+
+These notices depend on the machine, and may appear or not in any run: {noise}.
 """
 
 NETWORK_HEAD = """
 ## Networks that fail
 
-What happens between a client and a server: two users, a turn each every 200 ms for 2 s, the timeout of a turn
-1 s. It is made by a TCP proxy, by a name service of the tests, or by a *wire*: two network namespaces, with a
-program between them that loses, delays and reorders packets (`tests/end_to_end/packet_wire.py`). The kernels'
-own TCP does the rest. `tc netem` would do the same in the kernel, where a kernel has it; the wire needs root
-and `/dev/net/tun`, and is left out where they are missing.
+These faults happen in the network between client and server. Two users each send a turn every 200 ms for 2 s.
+The timeout of a turn is 1 s. Three things make the faults:
+
+- *proxy*: a TCP proxy.
+- *names*: a name service of the tests.
+- *wire*: two network namespaces, with a program between them that loses, delays and reorders packets
+  (`tests/end_to_end/packet_wire.py`). The kernels' own TCP does the rest, as with `tc netem`. The wire needs
+  root and `/dev/net/tun`; without them its rows are skipped.
+
 `tests/end_to_end/test_network_faults.py` runs each row.
 
 """
@@ -90,11 +96,15 @@ and `/dev/net/tun`, and is left out where they are missing.
 VERDICTS = """
 ## What every shipped scenario says
 
-Every scenario that ships, shortened, under every fault at half of its strength and at all of it, with verdict
-and exit code. For that the timeout of a turn is 1 s and pings come every 400 ms, so that 3 s stand for longer
-than any timeout. "–" is a run in which the fault found nothing to strike, by the simulator's own count: a run
-without a fault; an empty cell is one whose load the simulator cannot make. `python -m tests.faults.verdicts
---write` runs them, a minute each on two idle cores; only the reasons below the table are written by hand.
+The table has the verdict and exit code of every shipped scenario under every fault, once at half strength and
+once at full strength. The scenarios are shortened: the timeout of a turn is 1 s and pings come every 400 ms,
+so 3 s are longer than any timeout.
+
+- "–": the simulator counted no strike, so the run is one without a fault.
+- An empty cell: the simulator cannot make this load.
+
+`python -m tests.faults.verdicts --write` runs them all, about one minute per scenario on two idle cores. Only
+the reasons below the table are written by hand.
 
 """
 
@@ -111,8 +121,8 @@ COLUMNS = (
     "what the simulator does",
     "run",
     "struck",
-    "seen by",
-    "what is missing therefore",
+    "what rises or shows",
+    "what falls",
     "exit",
     "without numbers",
 )
@@ -195,7 +205,7 @@ def seen_by(row: Row, *, numbered: bool) -> Iterator[str]:
     yield from told(tuple(change for change in changes_of(row, numbered=numbered) if change not in less))
     yield from bounds_of(row)
     for kind, by in kept_of(row, numbered=numbered).items():
-        yield f"frames of kind `{kind}` are kept: {in_words(by).removeprefix('+')}, or the first of them"
+        yield f"stored frames of kind `{kind}`: {in_words(by).removeprefix('+')}, or the first of them"
     if row.refusal:
         yield f'refused as "{row.refusal} …"'
     for code, why in notices_of(row, numbered=numbered).items():
@@ -223,7 +233,7 @@ def in_words(by: str) -> str:
     bound = {AT_LEAST: "at least ", AT_MOST: "at most "}.get(by[:3], "")
     plain = by.removeprefix(AT_LEAST).removeprefix(AT_MOST)
     if plain in {UNKNOWN, "0"}:
-        return f"{bound}as without" if bound else plain
+        return f"{bound}as many as without the fault" if bound else plain
     sign = "−" if plain.startswith("-") else "+"
     # A product needs no brackets around it.
     plain = plain.removeprefix("-")

@@ -94,17 +94,17 @@ NETWORK = (
     ),
     NetworkRow(
         name="bandwidth",
-        about="20 KB/s, for a first answer of 12 KB, while pings are sent every 100 ms",
+        about="20 KB/s for a first answer of 12 KB; a ping every 100 ms",
         weather=Weather(bytes_per_s=20_000),
         traffic="ping = '100ms'\nping_timeout = '400ms'",
         shows={
             "`turn.completion.service` max >= 500 ms": _at_least("turn.completion.service", "max", 500),
-            "no connection given up: bytes came": _connections(left=2, closed={}),
+            "no connection is given up, because bytes came": _connections(left=2, closed={}),
         },
     ),
     NetworkRow(
         name="half-open",
-        about="from 0.5 s on nothing comes through, and nothing is closed",
+        about="after 0.5 s no byte comes through, and nothing closes the connections",
         weather=Weather(gone_after_s=0.5),
         code=1,
         shows={
@@ -119,19 +119,21 @@ NETWORK = (
         traffic="ping = '200ms'\nping_timeout = '400ms'",
         code=1,
         shows={
-            "both given up as silent": _connections(ended_by_us={"silent": 2}, closed={"1006": 2}),
-            "turns lost with them": lambda manifest: manifest["counts"]["turns"]["lost"] > 0,
+            "both connections are given up as silent": _connections(
+                ended_by_us={"silent": 2}, closed={"1006": 2}
+            ),
+            "their turns are lost": lambda manifest: manifest["counts"]["turns"]["lost"] > 0,
         },
     ),
     NetworkRow(
-        name="half-open, as a NAT forgets",
+        name="half-open, as after a NAT timeout",
         about="the same, and users come back",
         weather=Weather(gone_after_s=0.5),
         load="reconnect = { initial_delay = '50ms' }",
         traffic="ping = '100ms'\nping_timeout = '200ms'",
         code=1,
         shows={
-            "each came back": lambda manifest: manifest["counts"]["connections"]["reconnected"] >= 2,
+            "each user came back": lambda manifest: manifest["counts"]["connections"]["reconnected"] >= 2,
             "`reconnect.time` measured": lambda manifest: manifest["metrics"]["reconnect.time"]["n"] >= 2,
         },
     ),
@@ -140,17 +142,21 @@ NETWORK = (
         about="each connection is reset after 0.5 s",
         weather=Weather(reset_after_s=0.5),
         code=1,
-        shows={"closed with 1006": _connections(closed={"1006": 2}, ended_by_us={})},
+        shows={"both connections closed with 1006": _connections(closed={"1006": 2}, ended_by_us={})},
     ),
     NetworkRow(
         name="slow upgrade",
-        about="the answer to the upgrade is held back for 600 ms",
+        about="the answer to the upgrade comes 600 ms late",
         weather=Weather(slow_upgrade_s=0.6),
         traffic="phase = 'together'",
         shows={
             "`connect.upgrade` min >= 600 ms": _at_least("connect.upgrade", "min", 600),
-            "`connect.tcp` without it": lambda manifest: metric("connect.tcp", "max")(manifest) < 600,
-            "turns that waited count from when they were due": _at_least("turn.completion", "max", 400),
+            "`connect.tcp` does not contain this delay": lambda manifest: (
+                metric("connect.tcp", "max")(manifest) < 600
+            ),
+            "the times of turns that waited count from when they were due": _at_least(
+                "turn.completion", "max", 400
+            ),
         },
     ),
     NetworkRow(
@@ -159,23 +165,27 @@ NETWORK = (
         weather=Weather(slow_upgrade_s=0.6),
         target="connect_timeout = '300ms'",
         code=3,
-        shows={"refused at upgrade, no answer": _refused("upgrade: no answer within 0.3 s")},
+        shows={"refused at the layer upgrade: no answer": _refused("upgrade: no answer within 0.3 s")},
     ),
     NetworkRow(
         name="unknown name",
-        about="a name that leads nowhere",
+        about="a name that does not resolve",
         host="no-such-host.invalid",
         target="connect_timeout = '2s'",
         code=3,
-        shows={"refused at resolve": _refused("resolve: the name 'no-such-host.invalid' cannot be resolved")},
+        shows={
+            "refused at the layer resolve": _refused(
+                "resolve: the name 'no-such-host.invalid' cannot be resolved"
+            )
+        },
     ),
     NetworkRow(
         name="dead first address",
-        about="a name with two addresses: nothing listens at the first",
+        about="a name with two addresses; no server listens at the first",
         host="two.test",
         addresses=("127.0.0.9", "127.0.0.1"),
         shows={
-            "failed at each attempt, no connection lost": _connections(
+            "the first address fails at each attempt, and no connection is refused": _connections(
                 address_failed={"127.0.0.9": 2}, address_connected={"127.0.0.1": 2}, refused={}
             ),
             "notice `address_failed`": lambda manifest: (
@@ -185,11 +195,11 @@ NETWORK = (
     ),
     NetworkRow(
         name="both families, the server has IPv4",
-        about="a name with ::1 before 127.0.0.1: nothing listens at the first",
+        about="a name with ::1 before 127.0.0.1; no server listens at the first",
         host="two.test",
         addresses=("::1", "127.0.0.1"),
         shows={
-            "failed at each attempt, no connection lost": _connections(
+            "the first address fails at each attempt, and no connection is refused": _connections(
                 ready=2, address_failed={"::1": 2}, address_connected={"127.0.0.1": 2}, refused={}
             ),
             "every turn complete": _turns(complete=20),
@@ -197,12 +207,12 @@ NETWORK = (
     ),
     NetworkRow(
         name="localhost, the server has IPv6",
-        about="`localhost` has both families, of which IPv4 is tried first: the server listens at ::1",
+        about="`localhost` has both families and IPv4 is tried first; the server listens at ::1",
         host="localhost",
         addresses=("127.0.0.1", "::1"),
         listens="::1",
         shows={
-            "failed at each attempt, no connection lost": _connections(
+            "the first address fails at each attempt, and no connection is refused": _connections(
                 ready=2, address_failed={"127.0.0.1": 2}, address_connected={"::1": 2}, refused={}
             ),
             "every turn complete": _turns(complete=20),
@@ -210,38 +220,40 @@ NETWORK = (
     ),
     NetworkRow(
         name="silent first address",
-        about="the first does not even refuse: the second is tried after 250 ms",
+        about="the first address does not answer at all; the second is tried after 250 ms",
         host="two.test",
         addresses=("127.0.0.9", "127.0.0.1"),
         silent=("127.0.0.9",),
         shows={
             "`connect.total` min >= 250 ms": _at_least("connect.total", "min", 250),
-            "`connect.tcp` of the one that connected": lambda manifest: (
+            "`connect.tcp` is that of the address that connected": lambda manifest: (
                 metric("connect.tcp", "max")(manifest) < 250
             ),
-            "failed at each attempt, no connection lost": _connections(
+            "the first address fails at each attempt, and no connection is refused": _connections(
                 address_failed={"127.0.0.9": 2}, address_connected={"127.0.0.1": 2}, refused={}
             ),
         },
     ),
     NetworkRow(
-        name="one address of two, each by itself",
+        name="one dead address of two, each tried alone",
         about='a dead address with `addresses = "all"`',
         host="two.test",
         addresses=("127.0.0.9", "127.0.0.1"),
         target="addresses = 'all'",
         code=1,
-        shows={"half of the users refused": _connections(ready=1, refused={"tcp": 1})},
+        shows={"half of the users are refused": _connections(ready=1, refused={"tcp": 1})},
     ),
     NetworkRow(
         name="slow name service",
-        about="the name is known after 700 ms",
+        about="the name resolves after 700 ms",
         host="two.test",
         addresses=("127.0.0.1",),
         lookup_s=0.7,
         shows={
             "`connect.resolve` >= 700 ms": _at_least("connect.resolve", "min", 700),
-            "no other phase with it": lambda manifest: metric("connect.total", "max")(manifest) < 700,
+            "no other phase contains this delay": lambda manifest: (
+                metric("connect.total", "max")(manifest) < 700
+            ),
             "every turn complete": _turns(complete=20),
         },
     ),
@@ -253,11 +265,11 @@ NETWORK = (
         lookup_s=0.7,
         target="connect_timeout = '300ms'",
         code=3,
-        shows={"refused at resolve, no answer": _refused("resolve:", "no answer within 0.3 s")},
+        shows={"refused at the layer resolve: no answer": _refused("resolve:", "no answer within 0.3 s")},
     ),
     NetworkRow(
-        name="name service that fails in mid-run",
-        about="each connection is reset after 0.5 s, users come back, and nobody knows the name any more",
+        name="name service that fails during the run",
+        about="each connection is reset after 0.5 s and users come back; the name no longer resolves",
         weather=Weather(reset_after_s=0.5),
         host="two.test",
         addresses=("127.0.0.1",),
@@ -267,17 +279,19 @@ NETWORK = (
         traffic="every = '200ms'\ntimeout = '1s'\n[thresholds]\n'connections.closed' = '== 0'",
         code=1,
         shows={
-            "each came back, at the address known before": lambda manifest: (
+            "each user came back, at the address known before": lambda manifest: (
                 manifest["counts"]["connections"]["reconnected"] >= 2
                 and manifest["counts"]["connections"]["refused"] == {}
             ),
-            "lookups that failed, with their reason": lambda manifest: (
+            "failed lookups, with their reason": lambda manifest: (
                 manifest["counts"]["connections"]["lookups_failed"] >= 1 and bool(manifest["lookups_failed"])
             ),
             "notice `lookups_failed`": lambda manifest: (
                 "lookups_failed" in {notice["code"] for notice in manifest["notices"]}
             ),
-            "the closes": lambda manifest: sum(manifest["counts"]["connections"]["closed"].values()) >= 2,
+            "the closed connections": lambda manifest: (
+                sum(manifest["counts"]["connections"]["closed"].values()) >= 2
+            ),
         },
     ),
     NetworkRow(
@@ -293,26 +307,26 @@ NETWORK = (
     ),
     NetworkRow(
         name="loss",
-        about="one packet of 7 never arrives: TCP sends it again, 200 ms later and more",
+        about="one packet of 7 never arrives; TCP sends it again after 200 ms or more",
         packets=Packets(lose_every=7),
         target="connect_timeout = '20s'",
         load="connect_rate = '100/s'",
         traffic="timeout = '20s'",
         shows={
-            "nothing lost: every turn complete": _turns(complete=20),
-            "the repeats are in it: `turn.completion.service` max >= 200 ms": _at_least(
+            "nothing is lost: every turn complete": _turns(complete=20),
+            "the times contain the repeats: `turn.completion.service` max >= 200 ms": _at_least(
                 "turn.completion.service", "max", 200
             ),
-            "no connection lost": _connections(closed={}, refused={}),
+            "no connection is lost": _connections(closed={}, refused={}),
         },
     ),
     NetworkRow(
         name="reordering",
-        about="one packet of 3 arrives 30 ms late, after those behind it",
+        about="one packet of 3 arrives 30 ms late, after the packets behind it",
         packets=Packets(hold_every=3),
         shows={
             "every turn complete": _turns(complete=20),
-            "no event lost, twice, or malformed": lambda manifest: (
+            "no event is lost, duplicate or malformed": lambda manifest: (
                 manifest["counts"]["events"]["received"] == 20
                 and manifest["counts"]["events"]["malformed"] == 0
             ),
@@ -321,28 +335,30 @@ NETWORK = (
     ),
     NetworkRow(
         name="bandwidth, of packets",
-        about="40 KB/s for both, who get a first answer of 12 KB each, while pings are sent every 100 ms",
+        about="40 KB/s for both users together, with a first answer of 12 KB each; a ping every 100 ms",
         packets=Packets(bytes_per_s=40_000),
         traffic="ping = '100ms'\nping_timeout = '5s'\ntimeout = '5s'",
         shows={
             "`turn.completion.service` max >= 300 ms": _at_least("turn.completion.service", "max", 300),
-            "no connection given up: bytes came": _connections(left=2, closed={}),
+            "no connection is given up, because bytes came": _connections(left=2, closed={}),
         },
     ),
     NetworkRow(
         name="half-open, of packets",
-        about="after 40 packets none arrives; `ping_timeout` = 400 ms",
+        about="after 40 packets no packet arrives; `ping_timeout` = 400 ms",
         packets=Packets(cut_after=40),
         traffic="ping = '200ms'\nping_timeout = '400ms'",
         code=1,
         shows={
-            "both given up as silent": _connections(ended_by_us={"silent": 2}, closed={"1006": 2}),
-            "turns lost with them": lambda manifest: manifest["counts"]["turns"]["lost"] > 0,
+            "both connections are given up as silent": _connections(
+                ended_by_us={"silent": 2}, closed={"1006": 2}
+            ),
+            "their turns are lost": lambda manifest: manifest["counts"]["turns"]["lost"] > 0,
         },
     ),
     NetworkRow(
         name="NAT timeout",
-        about="a flow that is silent for 500 ms is forgotten; a turn every 900 ms",
+        about="the NAT forgets a flow that is silent for 500 ms; a turn every 900 ms",
         packets=Packets(forget_s=0.5),
         traffic="every = '900ms'",
         code=1,
@@ -357,29 +373,29 @@ NETWORK = (
         packets=Packets(forget_s=0.5),
         traffic="every = '900ms'\nping = '100ms'\nping_timeout = '5s'",
         shows={
-            "no turn timed out": _turns(timed_out=0, lost=0),
-            "no connection lost": _connections(left=2, closed={}),
+            "no turn timed out or was lost": _turns(timed_out=0, lost=0),
+            "no connection is lost": _connections(left=2, closed={}),
         },
     ),
     NetworkRow(
         name="address change of the client",
-        about="in mid-run its address goes, and it has another; users come back",
+        about="during the run the client loses its address and gets another one; users come back",
         packets=Packets(),
         moves="client",
         load="reconnect = { initial_delay = '50ms' }",
         traffic="ping = '100ms'\nping_timeout = '300ms'",
         code=1,
         shows={
-            "both given up as silent": lambda manifest: (
+            "both connections are given up as silent": lambda manifest: (
                 manifest["counts"]["connections"]["ended_by_us"].get("silent", 0) >= 2
             ),
-            "each came back": lambda manifest: manifest["counts"]["connections"]["reconnected"] >= 2,
-            "turns lost with them": lambda manifest: manifest["counts"]["turns"]["lost"] > 0,
+            "each user came back": lambda manifest: manifest["counts"]["connections"]["reconnected"] >= 2,
+            "their turns are lost": lambda manifest: manifest["counts"]["turns"]["lost"] > 0,
         },
     ),
     NetworkRow(
         name="address change of the target",
-        about="in mid-run it leaves its address, and its name leads to another one; users come back",
+        about="during the run the target moves to another address, and so does its name; users come back",
         packets=Packets(),
         moves="target",
         host="two.test",
@@ -388,17 +404,17 @@ NETWORK = (
         traffic="ping = '100ms'\nping_timeout = '300ms'",
         code=1,
         shows={
-            "both given up as silent": lambda manifest: (
+            "both connections are given up as silent": lambda manifest: (
                 manifest["counts"]["connections"]["ended_by_us"].get("silent", 0) >= 2
             ),
-            "the name looked up again: its new address found": lambda manifest: (
+            "the name is looked up again, and its new address is found": lambda manifest: (
                 "10.213.7.20" in manifest["counts"]["connections"]["address_found"]
             ),
-            "each came back, at the new address": lambda manifest: (
+            "each user came back, at the new address": lambda manifest: (
                 manifest["counts"]["connections"]["reconnected"] >= 2
                 and manifest["counts"]["connections"]["address_connected"]["10.213.7.20"] >= 2
             ),
-            "nobody away at the end": _connections(left=2),
+            "no user is away at the end": _connections(left=2),
             "notice `address_changed`": lambda manifest: (
                 "address_changed" in {notice["code"] for notice in manifest["notices"]}
             ),

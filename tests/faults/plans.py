@@ -27,9 +27,9 @@ NUMBERED = ("lost", "duplicate", "out_of_order")
 """Event counters that need sequence numbers."""
 
 NOISE = {
-    "coalesced_reads": "how many reads it takes to read what was sent together is the kernel's doing",
-    "generator_starved": "speaks of what else runs on this machine, not of the target",
-    "generator_late": "speaks of this machine while it runs tests, not of the target",
+    "coalesced_reads": "the kernel decides how many reads bring what was sent together",
+    "generator_starved": "it depends on what else runs on this machine, not on the target",
+    "generator_late": "it depends on this machine while it runs tests, not on the target",
 }
 """Notices that may come and go between two runs without faults."""
 
@@ -78,7 +78,7 @@ ONCE = Plan(
 )
 PINGED = Plan(
     name="pinged",
-    about="as once, then held for the rest of 1 s and pinged every 400 ms",
+    about="as once; then each connection stays open for the rest of 1 s, with a ping every 400 ms",
     connections=12,
     bursts=1,
     sets=(

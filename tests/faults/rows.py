@@ -95,7 +95,7 @@ class Row:
 # ------------------------------------------------------------------ what follows from what
 
 
-def unanswered(turns: str, why: str = "no event of theirs came") -> Changes:
+def unanswered(turns: str, why: str = "they got no event") -> Changes:
     """Turns that got no event."""
     events = ("expected", "received", "matched")
     return (
@@ -108,7 +108,7 @@ def timed_out(turns: str, after: str, why: str) -> Changes:
     """Turns that waited in vain, by the type of the last event that they got."""
     return (
         Change("turns.timed_out", turns, why),
-        Change(f"turns.timed_out_after.{after}", turns, "and after which event"),
+        Change(f"turns.timed_out_after.{after}", turns, "the same turns, by their last event"),
     )
 
 
@@ -116,8 +116,8 @@ def lost(turns: str, code: int, why: str) -> Changes:
     """Turns that were in flight when their connection ended."""
     return (
         Change("turns.lost", turns, why),
-        Change(f"turns.lost_by.code {code}", turns, "and by which close"),
-        Change("turns.complete", f"-({turns})", "as lost"),
+        Change(f"turns.lost_by.code {code}", turns, "the same turns, by the close"),
+        Change("turns.complete", f"-({turns})", "they count as lost"),
     )
 
 
@@ -125,7 +125,7 @@ def not_begun(connections: str) -> Changes:
     """All turns due on connections that were not there."""
     turns, why = f"each * ({connections})", "their turns were never begun"
     return (
-        Change("turns.not_attempted", turns, "due on a connection that was not ready"),
+        Change("turns.not_attempted", turns, "they were due on a connection that was not ready"),
         Change("turns.begun", f"-({turns})", why),
         Change("events.sent", f"-({turns})", why),
         *unanswered(turns, why),
@@ -134,7 +134,7 @@ def not_begun(connections: str) -> Changes:
 
 def told_and_refused(layer: str, connections: str = "struck") -> Changes:
     """Connections that never got ready, and were told why."""
-    said = Change("events.before_ready", connections, "the error frame, which no ready step awaits")
+    said = Change("events.before_ready", connections, "the error frame, which no ready step expects")
     return (*refused(layer, connections), said)
 
 
@@ -163,8 +163,8 @@ def closed(code: int, connections: str) -> Changes:
     """Connections that ended before we left them."""
     return (
         Change(f"connections.closed.{code}", connections, "the close, by its code"),
-        Change("connections.peak", "<= 0", "the first may be gone before the last is ready"),
-        Change("connections.left", f"-({connections})", "we could not leave them any more"),
+        Change("connections.peak", "<= 0", "the first may end before the last is ready"),
+        Change("connections.left", f"-({connections})", "they ended before we left them"),
     )
 
 
@@ -172,8 +172,8 @@ def failed(turns: str, by: str) -> Changes:
     """Turns whose events broke a rule of the protocol."""
     return (
         Change("turns.failed", turns, "the turn failed"),
-        Change(f"turns.failed_by.{by}", turns, "and by what"),
-        Change("turns.complete", f"-({turns})", "as failed"),
+        Change(f"turns.failed_by.{by}", turns, "the same turns, by the reason"),
+        Change("turns.complete", f"-({turns})", "they count as failed"),
     )
 
 
@@ -190,10 +190,10 @@ NOTHING_ANSWERED: Changes = (
 )
 """Where no event at all answered, nothing can be said of numbers."""
 
-REFUSED = {"refused_connections": "tells the refusals by layer"}
-SOME_REFUSED = {**REFUSED, "load_not_reached_by_target": "their turns were not begun, by the target's doing"}
-SILENT = {"turns_timed_out": "tells how many, when they were due, and their last event"}
-FAULTY = {"delivery_faults": "tells the counters above"}
+REFUSED = {"refused_connections": "lists the refusals by layer"}
+SOME_REFUSED = {**REFUSED, "load_not_reached_by_target": "the target caused that their turns were not begun"}
+SILENT = {"turns_timed_out": "says how many, when they were due, and their last event"}
+FAULTY = {"delivery_faults": "lists the counters above"}
 
 # ------------------------------------------------------------------ the matrix
 
@@ -217,7 +217,7 @@ CONNECTING: tuple[Row, ...] = (
     Row(
         faults=("refuse=401,0.5",),
         plan=ONCE,
-        about="HTTP 401 to half of the upgrades: a credential was refused",
+        about="HTTP 401 to half of the upgrades: the credential is refused",
         changes=refused("auth", status=401),
         notices=SOME_REFUSED,
         refusal="auth: the target answered HTTP 401",
@@ -265,7 +265,7 @@ CONNECTING: tuple[Row, ...] = (
     Row(
         faults=("auth-after-accept",),
         plan=ONCE,
-        about="101, an error frame, close 1008, since no token was shown",
+        about="101, an error frame, close 1008, because the client sent no token",
         options={"jwt_secret_env": "FAULTS_SECRET"},
         changes=(*told_and_refused("auth", "connections"), *NOTHING_ANSWERED),
         notices=REFUSED,
@@ -274,7 +274,7 @@ CONNECTING: tuple[Row, ...] = (
     Row(
         faults=("cold-start=1h",),
         plan=ONCE,
-        about="101, an error frame, close 1011, as long as the server starts",
+        about="101, an error frame, close 1011, while the server starts",
         changes=(*told_and_refused("ready", "connections"), *NOTHING_ANSWERED),
         notices=REFUSED,
         refusal="ready: closed with code 1011 after error_message",
@@ -282,7 +282,7 @@ CONNECTING: tuple[Row, ...] = (
     Row(
         faults=("max-per-identity=8",),
         plan=ONE_IDENTITY,
-        about="the ninth connection of one identity is closed with 1011, without a word",
+        about="the ninth connection of one identity is closed with 1011, without an error frame",
         changes=refused("ready"),
         notices=SOME_REFUSED,
         refusal="ready: closed with code 1011",
@@ -290,7 +290,7 @@ CONNECTING: tuple[Row, ...] = (
     Row(
         faults=("slow-ready=300ms",),
         plan=ONCE,
-        about="the greeting comes 300 ms after the 101; turns that are due wait for it",
+        about="the greeting comes 300 ms after the 101; turns that are due wait for the greeting",
         bounds=(
             Bound("connect.ready", "min", ">=", 300),
             Bound("send.lateness", "min", ">=", 300),
@@ -302,7 +302,7 @@ CONNECTING: tuple[Row, ...] = (
         plan=STEADY,
         about="messages within 300 ms after the greeting are lost",
         changes=(
-            *timed_out("struck", "(none)", "nobody ever answers a lost message"),
+            *timed_out("struck", "(none)", "a lost message is never answered"),
             *unanswered("struck"),
         ),
         notices=SILENT,
@@ -313,12 +313,12 @@ TURNS: tuple[Row, ...] = (
     Row(
         faults=("ack-only",),
         plan=ONCE,
-        about="every message is acknowledged, no turn is run: an ack is no turn",
+        about="every message is acknowledged, but no turn runs: an ack is not a turn",
         changes=(
             *timed_out("struck", "(none)", "the turn never ran"),
             *(c for c in unanswered("struck") if c.counter not in {"events.received", "events.expected"}),
-            Change("events.received", "-(per_turn - 1) * struck", "the acks came, the events did not"),
-            Change("events.ignored", "struck", "the acks: no proof that a turn ran"),
+            Change("events.received", "-(per_turn - 1) * struck", "the acks came, but the events did not"),
+            Change("events.ignored", "struck", "the acks, which do not prove that a turn ran"),
             *NOTHING_ANSWERED,
         ),
         notices=SILENT,
@@ -326,22 +326,22 @@ TURNS: tuple[Row, ...] = (
     Row(
         faults=("blackhole=0.2",),
         plan=STEADY,
-        about="no word to a part of the turns",
+        about="some turns get no answer at all",
         changes=(*timed_out("struck", "(none)", "no event ended it"), *unanswered("struck")),
         notices=SILENT,
     ),
     Row(
         faults=("cut=0.2",),
         plan=ONCE,
-        about="close 1011 after the third event of a part of the turns",
+        about="some turns are cut: close 1011 after their third event",
         changes=(
             *closed(1011, "struck"),
-            *lost("struck + sim_unread", 1011, "the turn that was cut, and those sent after it"),
-            Change("turns.numbered", "-sim_unread", "those sent after it got no event"),
-            Change("turns.marked", "-sim_unread", "those sent after it got no event"),
+            *lost("struck + sim_unread", 1011, "the turn that was cut, and the turns sent after it"),
+            Change("turns.numbered", "-sim_unread", "the turns sent after it got no event"),
+            Change("turns.marked", "-sim_unread", "the turns sent after it got no event"),
             *fewer("per_turn * (struck + sim_unread) - 3 * struck"),
         ),
-        notices={"unexpected_closes": "tells the closes by code"},
+        notices={"unexpected_closes": "lists the closes by code"},
     ),
     Row(
         faults=("cut=0.2,1006",),
@@ -349,30 +349,30 @@ TURNS: tuple[Row, ...] = (
         about="the same without a close frame",
         changes=(
             *closed(1006, "struck"),
-            *lost("struck + sim_unread", 1006, "the turn that was cut, and those sent after it"),
-            Change("turns.numbered", "-sim_unread", "those sent after it got no event"),
-            Change("turns.marked", "-sim_unread", "those sent after it got no event"),
+            *lost("struck + sim_unread", 1006, "the turn that was cut, and the turns sent after it"),
+            Change("turns.numbered", "-sim_unread", "the turns sent after it got no event"),
+            Change("turns.marked", "-sim_unread", "the turns sent after it got no event"),
             *fewer("per_turn * (struck + sim_unread) - 3 * struck"),
         ),
-        notices={"unexpected_closes": "tells the closes by code"},
+        notices={"unexpected_closes": "lists the closes by code"},
     ),
     Row(
         faults=("rate-limit=20",),
         plan=STEADY,
-        about="error_message RATE_LIMITED to every turn above 20 a second",
+        about="error_message RATE_LIMITED for every turn above 20 per second",
         changes=(
             *failed("struck", "event"),
             Change("turns.numbered", "-struck", "the error carries no number"),
-            Change("turns.marked", "-struck", "nor the user's mark"),
+            Change("turns.marked", "-struck", "the error does not carry the user's mark either"),
             *fewer("(per_turn - 1) * struck"),
         ),
     ),
     Row(
         faults=("unpaired=0.2",),
         plan=STEADY,
-        about="tool_completed is never sent, in a part of the turns, and no number left out for it",
+        about="some turns never get tool_completed, and their numbers show no gap",
         changes=(
-            Change("events.unpaired", "struck", "tool_executing stands alone"),
+            Change("events.unpaired", "struck", "tool_executing has no tool_completed"),
             *failed("struck", "pairs"),
             *fewer("struck"),
         ),
@@ -381,16 +381,16 @@ TURNS: tuple[Row, ...] = (
 )
 
 _LOST = (
-    Change("events.lost", "struck", "the gap in the numbers"),
-    Change("events.received", "-struck", "it did not come"),
-    Change("events.matched", "-struck", "it did not come"),
+    Change("events.lost", "struck", "the numbers have a gap"),
+    Change("events.received", "-struck", "they did not come"),
+    Change("events.matched", "-struck", "they did not come"),
 )
 
 EVENTS: tuple[Row, ...] = (
     Row(
         faults=("drop=0.1",),
         plan=STEADY,
-        about="a part of the thinking and partial results is left out",
+        about="some thinking and partial_result events are not sent",
         changes=_LOST,
         notices=FAULTY,
         kept={"faulty": "struck_turns"},
@@ -399,7 +399,7 @@ EVENTS: tuple[Row, ...] = (
     Row(
         faults=("drop=0.1,agent_started",),
         plan=STEADY,
-        about="a part of the first events is left out",
+        about="some first events are not sent",
         changes=(
             *_LOST,
             Change("events.missing_required", "struck", "the protocol requires agent_started"),
@@ -410,14 +410,14 @@ EVENTS: tuple[Row, ...] = (
     Row(
         faults=("drop=0.1,tool_completed",),
         plan=STEADY,
-        about="a part of the tool results is left out; pairs are not judged where events are lost",
+        about="some tool results are not sent; pairs are not judged if events are lost",
         changes=_LOST,
         notices=FAULTY,
         kept={"faulty": "struck_turns"},
         unnumbered=Unnumbered(
             changes=(
                 *_LOST[1:],
-                Change("events.unpaired", "struck", "without numbers it looks as if it was never made"),
+                Change("events.unpaired", "struck", "without numbers the result seems never sent"),
                 *failed("struck", "pairs"),
             ),
             notices=FAULTY,
@@ -426,7 +426,7 @@ EVENTS: tuple[Row, ...] = (
     Row(
         faults=("drop=0.1,agent_completed",),
         plan=STEADY,
-        about="a part of the last events is left out: no later number shows the gap, but the turn never ends",
+        about="some last events are not sent: no later number shows the gap, but the turn never ends",
         changes=(
             *timed_out("struck", "partial_result", "it never ended"),
             Change("turns.complete", "-struck", "it never ended"),
@@ -437,7 +437,7 @@ EVENTS: tuple[Row, ...] = (
     Row(
         faults=("duplicate=0.1",),
         plan=STEADY,
-        about="a part of the thinking and partial results comes twice",
+        about="some thinking and partial_result events are sent twice",
         changes=(
             Change("events.duplicate", "struck", "the number came before"),
             Change("events.received", "struck", "they came"),
@@ -447,14 +447,14 @@ EVENTS: tuple[Row, ...] = (
         unnumbered=Unnumbered(
             changes=(
                 Change("events.received", "struck", "they came"),
-                Change("events.matched", "struck", "without numbers one more event of the turn"),
+                Change("events.matched", "struck", "without numbers it counts as one more event of the turn"),
             )
         ),
     ),
     Row(
         faults=("duplicate=0.1,agent_completed",),
         plan=STEADY,
-        about="a part of the last events comes twice",
+        about="some last events are sent twice",
         changes=(
             Change("events.duplicate", "struck", "the number came before, though the turn has ended"),
             Change("events.received", "struck", "they came"),
@@ -464,17 +464,17 @@ EVENTS: tuple[Row, ...] = (
         unnumbered=Unnumbered(
             changes=(
                 Change("events.received", "struck", "they came"),
-                Change("events.late", "struck", "without numbers it is known that the turn had ended"),
-                Change("turns.ended_again", "struck", "and that this is an end"),
+                Change("events.late", "struck", "without numbers: the turn had already ended"),
+                Change("turns.ended_again", "struck", "the event ends a turn that has ended"),
             ),
-            notices={**FAULTY, "ends_came_again": "tells how many ends came again"},
+            notices={**FAULTY, "ends_came_again": "says how many ends came again"},
             kept={"late": "struck"},
         ),
     ),
     Row(
         faults=("reorder=0.1",),
         plan=STEADY,
-        about="neighbours change places, where only their numbers tell",
+        about="neighbouring events swap places; only their numbers show it",
         changes=(Change("events.out_of_order", "struck", "the higher number came first"),),
         notices=FAULTY,
         kept={"faulty": "struck_turns"},
@@ -483,67 +483,63 @@ EVENTS: tuple[Row, ...] = (
     Row(
         faults=("leak=0.1",),
         plan=ONCE,
-        about="before a part of the events, one of another user",
+        about="before some events, an event of another user is sent",
         changes=(
             Change("events.foreign", "struck", "it carries another user's mark"),
             Change("events.received", "struck", "it came"),
         ),
         notices={
-            "foreign_events": "tells how many, and where their frames are",
-            "aborted": "no threshold on events.foreign allows it, so the run is ended at once",
+            "foreign_events": "says how many, and where their frames are",
+            "aborted": "no threshold on events.foreign allows it, so loadtest ends the run at once",
         },
     ),
     Row(
         faults=("leak=0.1",),
         plan=FOREIGN_ALLOWED,
-        about="the same, where a threshold says how many are allowed",
+        about="the same, but a threshold allows some of them",
         changes=(
             Change("events.foreign", "struck", "it carries another user's mark"),
             Change("events.received", "struck", "it came"),
         ),
-        notices={"foreign_events": "tells how many, and where their frames are"},
+        notices={"foreign_events": "says how many, and where their frames are"},
     ),
     Row(
         faults=("malformed=0.1",),
         plan=STEADY,
-        about="before a part of the events, a copy cut in mid-JSON",
+        about="before some events, a copy is sent that ends in the middle of its JSON",
         changes=(
             Change("events.malformed", "struck", "it cannot be read"),
             Change("events.received", "struck", "it came"),
         ),
-        notices={"malformed_events": "tells how many, and where their frames are"},
+        notices={"malformed_events": "says how many, and where their frames are"},
     ),
     Row(
         faults=("huge=60KiB",),
         plan=SMALL_MESSAGES,
-        about="partial results as long as is still taken",
-        changes=(Change("bytes.received", ">= 59 * 1024 * struck", "they are long"),),
+        about="partial results of nearly the maximum length",
+        changes=(Change("bytes.received", ">= 59 * 1024 * struck", "the results are long"),),
     ),
     Row(
         faults=("huge=128KiB",),
         plan=SMALL_MESSAGES,
-        about="partial results longer than target.max_message: the first ends its connection",
+        about="partial results longer than target.max_message: the first one ends its connection",
         changes=(
             *closed(1006, "connections"),
             Change(
                 "connections.ended_by_us.too_long", "connections", "we close with 1009 and wait for no answer"
             ),
-            Change("events.malformed", "connections", "the message that was not taken"),
-            *lost("due", 1006, "all turns of the connection"),
+            Change("events.malformed", "connections", "the message that was not accepted"),
+            *lost("due", 1006, "all turns of the connection are lost"),
             *(
-                Change(
-                    f"turns.{name}", "-(due - connections)", "one of each connection had begun to be answered"
-                )
+                Change(f"turns.{name}", "-(due - connections)", "one turn of each connection had got events")
                 for name in ("numbered", "marked")
             ),
             *(c for c in fewer("per_turn * due - 4 * connections") if c.counter != "events.received"),
-            Change(
-                "events.received", "-(per_turn * due - 5 * connections)", "the one not taken is among them"
-            ),
+            Change("events.received", "-(per_turn * due - 5 * connections)", "it counts as received"),
         ),
         notices={
-            "unexpected_closes": "tells the closes by code, and that we gave them up",
-            "malformed_events": "tells how many",
+            "unexpected_closes": "lists the closes by code, and says that we gave them up",
+            "malformed_events": "says how many",
         },
     ),
 )
@@ -552,7 +548,7 @@ TIMES: tuple[Row, ...] = (
     Row(
         faults=("delay=50ms", "gap=10ms"),
         plan=STEADY,
-        about="50 ms before the first event of a turn, 10 ms between two",
+        about="50 ms before the first event of a turn, 10 ms between two events",
         bounds=(
             Bound("turn.first_event.service", "min", ">=", 60),
             Bound("turn.completion.service", "min", ">=", 110),
@@ -561,14 +557,14 @@ TIMES: tuple[Row, ...] = (
     Row(
         faults=("delay=600ms",),
         plan=UNHURRIED,
-        about="600 ms before the first event of a turn, and no time between two",
+        about="600 ms before the first event of a turn, no time between two events",
         bounds=(Bound("turn.first_event.service", "min", ">=", 600),),
-        notices={"batched_not_streamed": "who thinks for long and then says all at once does not stream"},
+        notices={"batched_not_streamed": "a long wait, then everything at once: not a stream"},
     ),
     Row(
         faults=("gap=20ms",),
         plan=STEADY,
-        about="20 ms between two events: a stream, and never taken for a batch",
+        about="20 ms between two events: this is a stream, and never reported as a batch",
         bounds=(
             Bound("turn.completion.service", "min", ">=", 120),
             Bound("turn.first_event.service", "min", "<", 120),
@@ -578,7 +574,7 @@ TIMES: tuple[Row, ...] = (
     Row(
         faults=("batch=600ms",),
         plan=UNHURRIED,
-        about="all events at the end, 600 ms after the message",
+        about="all events come at once, 600 ms after the message",
         bounds=(Bound("turn.first_event.service", "min", ">=", 600),),
         notices={"batched_not_streamed": "all events of a turn came in its last tenth"},
     ),
@@ -595,22 +591,22 @@ TIMES: tuple[Row, ...] = (
     Row(
         faults=("freeze=400ms,200ms",),
         plan=STEADY,
-        about="the whole server stands still for 200 ms in every 400: slow turns, and no batch",
+        about="the whole server stops for 200 ms in every 400 ms: turns are slow, but not a batch",
         bounds=(Bound("turn.completion.service", "max_exact", ">=", 100),),
     ),
     Row(
         faults=("no-pong",),
         plan=PINGED,
-        about="no ping is answered and nothing else comes within ping_timeout: the connection is given up",
+        about="no ping is answered, nothing else comes within ping_timeout: loadtest closes the connection",
         changes=(
-            Change("pings.sent", "-(2 * connections - sim_pings)", "the second is not sent any more"),
-            Change("pings.answered", "-2 * connections", "none is"),
+            Change("pings.sent", "-(2 * connections - sim_pings)", "the second ping is not sent any more"),
+            Change("pings.answered", "-2 * connections", "no ping is answered"),
             *closed(1006, "connections"),
-            Change("connections.ended_by_us.silent", "connections", "dead, for all we can know"),
+            Change("connections.ended_by_us.silent", "connections", "loadtest must take it for dead"),
         ),
         notices={
-            "pings_unanswered": "tells how many",
-            "unexpected_closes": "tells the closes by code, and that we gave them up",
+            "pings_unanswered": "says how many",
+            "unexpected_closes": "lists the closes by code, and says that we gave them up",
         },
     ),
 )
@@ -618,10 +614,10 @@ TIMES: tuple[Row, ...] = (
 NO_NUMBERS = Row(
     faults=("no-seq",),
     plan=STEADY,
-    about="events carry no numbers",
+    about="events carry no sequence numbers",
     changes=(
         *(Change(f"events.{name}", UNKNOWN, "no event carried a number") for name in (*NUMBERED, "expected")),
-        Change("turns.numbered", "-due", "none was"),
+        Change("turns.numbered", "-due", "no turn had numbers"),
     ),
 )
 

@@ -144,79 +144,79 @@ SIGNED: tuple[tuple[str, str, str], ...] = (
     (
         "example-full|limit-probe",
         "auth-after-accept=.*",
-        "every user shows the credential that the target knows, or the one identity that is asked for",
+        "every user has the credential that the target knows, or the one identity that the scenario uses",
     ),
     (
         "(?!limit-probe).*",
         "max-per-identity=.*",
-        "every connection has an identity or a thread of its own, so that none has too many",
+        "every connection has an identity or a thread of its own, so no identity has too many",
     ),
     (
         "voice-call",
         "lose-before-ready=1500ms",
-        "what is lost is said in turns that begin in the warm-up",
+        "only messages of turns that begin in the warm-up are lost",
     ),
     (
         ".*",
         "lose-before-ready=1500ms",
-        "messages are lost in the warm-up alone: the measured part begins after it",
+        "messages are lost only in the warm-up; the measured part begins after it",
     ),
     (
         "reconnect-storm|example-full|leaver",
         "cold-start=500ms",
-        "who comes too early tries again, as the scenario says, and is ready before the measured part",
+        "users who come too early try again, as the scenario says, and are ready before the measured part",
     ),
-    (HOLDS_ONLY, OF_TURNS, "no turn is sent, so that there is no answer to strike"),
+    (HOLDS_ONLY, OF_TURNS, "the scenario sends no turn, so there is no answer to strike"),
     ("connect-ramp|connect-storm", "no-pong", "the scenario sends no ping"),
-    ("connect-ramp", "freeze=.*", "nobody waits longer than the freeze, and 95 % are promised within 1 s"),
-    ("connect-storm", "freeze=.*|slow-ready=1s", "the promise is that all are connected within 5 s"),
+    ("connect-ramp", "freeze=.*", "no user waits longer than the freeze, and the threshold is 1 s for 95 %"),
+    ("connect-storm", "freeze=.*|slow-ready=1s", "the threshold is that all users are connected within 5 s"),
     (
         "limit-probe",
         "close-after-accept=1011,0.5|cold-start=500ms",
-        "five are let in and no more, which is the question; a warning tells why the others are refused",
+        "exactly five users get in, which is the question; a warning says why others are refused",
     ),
     (
         "limit-probe",
         "no-seq|huge=64KiB|no-pong|slow-ready=1s|freeze=.*|batch=500ms",
-        "the limits are held, and no time is promised",
+        "the target keeps its limits, and no threshold is about time",
     ),
     (
         "voice-call",
         "freeze=730ms,300ms",
-        "the freeze and 300 ms of thought are shorter than the 800 ms that are promised",
+        "the freeze and 300 ms of thought together are shorter than the threshold of 800 ms",
     ),
-    ("isolation", "freeze=.*|batch=500ms", "no time is promised: the question is who gets an event"),
+    ("isolation", "freeze=.*|batch=500ms", "no threshold is about time: the question is who gets an event"),
     (
         "reconnect-storm",
         "batch=500ms|slow-ready=1s|freeze=730ms,300ms",
-        "users are back within 3 s, their turns are answered in time, and no other time is promised",
+        "users are back within 3 s, their turns are answered in time, and no threshold is about another time",
     ),
     (
         "idle-hold|slow-reader|soak",
         "freeze=730ms,300ms",
-        "the freeze is shorter than the 500 ms that are promised",
+        "the freeze is shorter than the threshold of 500 ms",
     ),
     (
         "agent-burst|example-full|idle-hold|isolation|leaver|malformed|slow-reader|soak|voice-call",
         "slow-ready=1s",
-        "all are ready before the measured part begins, and how soon they are is no part of the promise",
+        "all users are ready before the measured part begins, and no threshold says how soon",
     ),
     (
         "slow-reader",
         "huge=64KiB",
-        "longer results reach the others in time and whole; who reads slowly is not judged",
+        "longer results reach the other users whole and in time; slow readers are not judged",
     ),
-    (".*", "huge=64KiB", "longer results arrive in time and whole"),
+    (".*", "huge=64KiB", "longer results arrive whole and in time"),
     ("(?!idle-hold|soak|echo-steady|example-full).*", "no-pong", "the scenario sends no ping"),
     (
         "echo-steady|example-full",
         "no-pong",
-        "replies show that the target lives, and no time of a ping is promised; a warning tells of the pings",
+        "replies show that the target lives, and no threshold is about pings; a warning reports the pings",
     ),
     (
         "agent-burst|isolation|leaver|malformed|reconnect-storm|spike|voice-call",
         "no-seq",
-        "events without numbers are what many backends send; loss is told as unmeasured",
+        "many backends send events without numbers; loss is reported as unmeasured",
     ),
 )
 """Why a pass is right: scenario and fault as regular expressions, and the reason."""
@@ -362,7 +362,7 @@ def page() -> str:
     ]
     told = "".join(f"| {' | '.join(line)} |\n" for line in lines)
     why = "".join(f"- {each}\n" for each in _reasons(found))
-    return f"{told}\nWhy the passes under a fault are right:\n\n{why}"
+    return f"{told}\nWhy a pass under a fault is right:\n\n{why}"
 
 
 def _cell(found: Mapping[tuple[str, str], Said], scenario: str, fault: str) -> str:

@@ -133,7 +133,7 @@ def test_the_command_silences_a_watch_that_runs(tmp_path: Path, capsys: pytest.C
     watch = made.watch()
     path, results = str(made.policy.path), ["--results", str(tmp_path / "results")]
     assert main(["watch", "silence", path, "api", "--for", "2h", "--by", "ada", *results]) == 0
-    assert "silence of api until" in capsys.readouterr().out
+    assert "alert silence for api until" in capsys.readouterr().out
     assert main(["watch", "acknowledge", path, "*", "--by", "ada", *results]) == 0
     kinds = [(each.kind, each.parts, each.by) for each in read_silences(watch.history.folder)]
     assert kinds == [("silence", ("api",), "ada"), ("acknowledgement", ("*",), "ada")]

@@ -605,8 +605,8 @@ BREAKAGES = (
     Breakage("prometheus", "hung", METRIC + SOON, _web(lambda _: (0, b""))),
     Breakage("prometheus", "bad credential", METRIC, _web(lambda _: (401, b""))),
     Breakage("prometheus", "wrong answer: no JSON", METRIC, _web(lambda _: (200, b"<html>"))),
-    Breakage("grpc", "behind a dead part", GRPC),
-    Breakage("tls", "behind a dead part", TLS_ANY),
+    Breakage("grpc", "behind a dead component", GRPC),
+    Breakage("tls", "behind a dead component", TLS_ANY),
     Breakage("websocket", "dead", SOCKET, prepare=_scenario),
     Breakage("websocket", "slow: beyond its critical level",
              SOCKET + 'levels = {{ "turn.completion.p50" = {{ critical = "> 200ms" }} }}\n',
@@ -619,18 +619,18 @@ BREAKAGES = (
     Breakage("websocket", "hung", SOCKET, lambda: wire(lambda _: None), _scenario),
     _certificate(5, "websocket", SAFE_SOCKET, _safe_simulator),
     Breakage("websocket", "bad credential", SOCKET, _web(lambda _: (401, b"")), _scenario),
-    Breakage("websocket", "behind a dead part", SOCKET, prepare=_scenario),
-    Breakage("http", "behind a dead part", HTTP),
-    Breakage("redis", "behind a dead part", REDIS),
-    Breakage("database", "behind a dead part", SQLITE),
-    Breakage("tcp", "behind a dead part", TCP_ANY),
-    Breakage("dns", "behind a dead part", 'host = "no-such-host.invalid"\n'),
-    Breakage("prometheus", "behind a dead part", METRIC),
-    Breakage("containers", "behind a dead part", LISTING, prepare=_listing(State="exited")),
-    Breakage("kubernetes", "behind a dead part", CLUSTER, prepare=_cluster(ready=0)),
-    Breakage("tests", "behind a dead part", JUNIT, prepare=_junit(10)),
-    Breakage("command", "behind a dead part", 'command = ["false"]\n'),
-    Breakage("resources", "behind a dead part", 'pid_file = "gone.pid"\n'),
+    Breakage("websocket", "behind a dead component", SOCKET, prepare=_scenario),
+    Breakage("http", "behind a dead component", HTTP),
+    Breakage("redis", "behind a dead component", REDIS),
+    Breakage("database", "behind a dead component", SQLITE),
+    Breakage("tcp", "behind a dead component", TCP_ANY),
+    Breakage("dns", "behind a dead component", 'host = "no-such-host.invalid"\n'),
+    Breakage("prometheus", "behind a dead component", METRIC),
+    Breakage("containers", "behind a dead component", LISTING, prepare=_listing(State="exited")),
+    Breakage("kubernetes", "behind a dead component", CLUSTER, prepare=_cluster(ready=0)),
+    Breakage("tests", "behind a dead component", JUNIT, prepare=_junit(10)),
+    Breakage("command", "behind a dead component", 'command = ["false"]\n'),
+    Breakage("resources", "behind a dead component", 'pid_file = "gone.pid"\n'),
 )  # fmt: skip
 
 
@@ -659,23 +659,28 @@ CELLS = ("dead", "slow", "5 %", "50 %", "80 %", "wrong answer", "hung", "bad cre
 
 FLAKY = CELLS[2:5]
 NONE: Mapping[str, Mapping[tuple[str, ...], tuple[str, ...]]] = {
-    "they ask themselves, so that what they find is of now": {
+    "these probes ask the component themselves, so their evidence is always new": {
         ("http", "tcp", "dns", "grpc", "redis", "database", "command", "resources", "websocket"): ("stale",)
     },
-    "they send none": {("tcp", "tls", "dns"): ("bad credential",)},
-    "a file, or this machine, wants none": {("tests", "resources"): ("bad credential",)},
-    "it is the command's own matter, and so its exit code": {("command",): ("bad credential",)},
-    "a connection that is accepted has no answer that could be wrong": {("tcp",): ("wrong answer",)},
-    "they tell how much runs or passed, no times": {
+    "these probes send no credential": {("tcp", "tls", "dns"): ("bad credential",)},
+    "a file, or this machine, needs no credential": {("tests", "resources"): ("bad credential",)},
+    "the command itself uses its credential, and its exit code shows the result": {
+        ("command",): ("bad credential",)
+    },
+    "an accepted connection has no content that could be wrong": {("tcp",): ("wrong answer",)},
+    "these probes measure how much runs or passed, not how long it takes": {
         ("containers", "kubernetes", "tests", "resources"): ("slow",)
     },
-    "nothing is awaited: a file, or what the machine says of itself, is read": {
+    "these probes wait for no answer: they read a file, or values of this machine": {
         ("tests", "resources"): ("hung",)
     },
-    "one look asks once, and is right or wrong; a watch alerts after `failures` looks in a row": {
+    "one look makes one try, and its result is right or wrong."
+    " A watch alerts after `failures` looks in a row": {
         ("command", "resources"): FLAKY
     },
-    "the machine says of itself what it says": {("resources",): ("wrong answer",)},
+    "the values come from the machine itself, and no expected answer exists": {
+        ("resources",): ("wrong answer",)
+    },
 }  # fmt: skip
 """Cells that cannot be, by the reason."""
 
@@ -684,14 +689,14 @@ KINDS = tuple(dict.fromkeys(each.kind for each in BREAKAGES))
 
 
 def table() -> str:
-    """The rows of the page, those of a kind together and those behind a dead part last."""
+    """The rows of the page, those of a kind together and those behind a dead component last."""
     lines = ["| probe | breakage | state | verdict | exit code |", "|---|---|---|---|---|"]
-    behind = "behind a dead part"
+    behind = "behind a dead component"
     for each in sorted(BREAKAGES, key=lambda each: (each.what == behind, KINDS.index(each.kind))):
         with tempfile.TemporaryDirectory() as folder:
             state, verdict, code = found(each, Path(folder))
         lines.append(f"| `{each.kind}` | {each.what} | {state} | {verdict} | {code} |")
-    lines += ["", "What is not in the table cannot be:", "", *reasons()]
+    lines += ["", "These combinations are not in the table, because they cannot occur:", "", *reasons()]
     return "\n".join(lines)
 
 

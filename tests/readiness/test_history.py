@@ -115,7 +115,7 @@ def test_a_secret_that_changed_is_told_without_its_value(tmp_path: Path) -> None
         whole(policy(tmp_path, SMALL.replace("redis://127.0.0.1:1", f"redis://:{word}@127.0.0.1:1")))
         for word in ("first-pass", "other-pass")
     )
-    assert changes(first, second)[-1] == "policy: only a value that is not shown differs"
+    assert changes(first, second)[-1] == "policy: the only difference is a value that reports do not show"
 
 
 def rows(*healths: float | None) -> list[dict[str, object]]:

@@ -27,8 +27,7 @@ def test_it_is_no_go_for_what_was_measured(found: Assessment) -> None:
         " 6 of 10 rules do not hold, 1 cannot be judged, 3 call for a rollback."
     )
     assert third == (
-        "This rests on evidence of 4 of 5 components, all of it from now (confidence 78.6 %; not known:"
-        " Database)."
+        "This rests on evidence of 4 of 5 components, all of it new (confidence 78.6 %; not known: Database)."
     )
 
 

@@ -62,7 +62,9 @@ def test_evidence_of_the_release_counts_and_that_of_another_is_unknown(tmp_path:
     assert (other.verdict, other.components[0].status, other.components[0].error) == (
         "INCONCLUSIVE", "unknown", "release",
     )  # fmt: skip
-    assert other.components[0].said.startswith(f"it is of badc0de1, not of the release {COMMIT}; it said: ")
+    assert other.components[0].said.startswith(
+        f"its evidence is of badc0de1, not of the release {COMMIT}; it said: "
+    )
     mixed = judged(tmp_path, COMMIT, COMMIT, "badc0de1")
     assert mixed.verdict == "INCONCLUSIVE", "one of two servers behind the address is another one"
     silent = judged(tmp_path, COMMIT)
@@ -86,7 +88,7 @@ def test_the_page_says_what_was_judged_for_whom_and_how_long_that_counts(tmp_pat
     facts = dict(build_page(found).facts)
     assert facts["release"] == "1.4.2"
     assert "asked by ada@" in facts["assessed"]
-    assert facts["next review"].startswith("by 2025-09-06 12:05:00 UTC: then the first of its evidence")
+    assert facts["next review"].startswith("by 2025-09-06 12:05:00 UTC: after that the first evidence")
     read = policy(tmp_path, f'review = "24h"\n{HTTP}')
     by_policy = assess(read, {"api": up()}, id="", at=NOW)
     assert dict(build_page(by_policy).facts)["next review"] == "2025-09-07 12:00:00 UTC, by the policy"
@@ -95,7 +97,7 @@ def test_the_page_says_what_was_judged_for_whom_and_how_long_that_counts(tmp_pat
 def test_a_release_may_come_from_a_variable_or_the_command_line(tmp_path: Path) -> None:
     read = policy(tmp_path, f'release = "{{env.GIT_COMMIT}}"\n{HTTP}')
     assert named_release(read, {"GIT_COMMIT": COMMIT}).release == COMMIT
-    with pytest.raises(ConfigError, match="GIT_COMMIT is not set, so that nobody knows what is judged"):
+    with pytest.raises(ConfigError, match="GIT_COMMIT is not set, so the release to judge is not known"):
         named_release(read, {})
     assert load_policy(read.path, release="2.0").release == "2.0"
 
@@ -142,9 +144,9 @@ def test_a_load_run_that_is_kept_counts_by_its_label(tmp_path: Path) -> None:
         found = probe_all(read, results, environ={})
         return assess(read, found, id="", at=time.time()).components[0]
 
-    assert (row().status, row().said) == ("unknown", "no run of chat is kept in the results")
+    assert (row().status, row().said) == ("unknown", "the results folder has no run of chat")
     keep_run(results, 1, "1.4.1", now - 60)
-    assert row().said.startswith("it is of 1.4.1, not of the release 1.4.2")
+    assert row().said.startswith("its evidence is of 1.4.1, not of the release 1.4.2")
     keep_run(results, 2, "v1.4.2", now - 50)
     keep_run(results, 3, "1.4.3", now - 40)
     keep_run(results, 4, "1.4.2", now - 30, scenario={"name": "other"})

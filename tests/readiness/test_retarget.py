@@ -50,7 +50,7 @@ def test_other_kinds_and_what_is_no_part_stay() -> None:
 def test_what_is_no_websocket_is_told(target: str) -> None:
     problems: list[Problem] = []
     assert retargeted({"components": {"chat": CHAT}}, target, problems) == []
-    assert "is no ws://HOST:PORT/PATH" in problems[0].sentence
+    assert "is not a ws:// or wss:// URL" in problems[0].sentence
 
 
 def test_a_policy_without_a_websocket_is_told() -> None:

@@ -132,14 +132,14 @@ def test_one_rule_is_told_as_one_and_a_rule_that_may_still_break_is_not_said_to_
     one = '[[rules]]\nfact = "components.failed"\nexpect = "{}"\n'
     assert sentences(judged(tmp_path, one.format("<= 0")))[1] == "Its one rule holds."
     said = sentences(judged(tmp_path, one.format("<= 0"), extra=unasked()))[1]
-    assert said == "Its one rule holds, unless what is unknown breaks it."
+    assert said == "Its one rule holds, unless unknown components break it."
     assert (
         "its one rule does not hold"
         in sentences(judged(tmp_path, one.format("<= 0"), extra=down()))[1].lower()
     )
     both = one.format("<= 0") + one.format("<= 5")
     assert sentences(judged(tmp_path, both, extra=unasked()))[1] == (
-        "All 2 rules hold (1 of them unless what is unknown breaks it)."
+        "All 2 rules hold (1 of them unless unknown components break it)."
     )
 
 
@@ -171,7 +171,7 @@ def test_go_names_what_is_not_healthy_and_inconclusive_what_is_not_known(tmp_pat
     well = judged(tmp_path)
     assert sentences(well) == (
         "Nothing is broken: all 2 components are healthy.", "All 5 rules hold.",
-        "This rests on evidence of 2 of 2 components, all of it from now (confidence 100 %).",
+        "This rests on evidence of 2 of 2 components, all of it new (confidence 100 %).",
     )  # fmt: skip
     weak = judged(tmp_path, "", extra=down())
     assert weak.why == "nothing that counts is broken: 1 of 2 components are healthy, but not extra (down)"
@@ -185,8 +185,8 @@ def test_go_names_what_is_not_healthy_and_inconclusive_what_is_not_known(tmp_pat
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('component = "api"\nelse = "roll back"', "a rollback follows only from a `fact`"),
-        ("title = 'x'", "a rule needs the `component` or the `fact`"),
+        ('component = "api"\nelse = "roll back"', "only a rule with a `fact`"),
+        ("title = 'x'", "a rule needs a `component` or a `fact`"),
         ('fact = "confidence"', "`expect` is missing"),
         ('fact = "confidence"\nexpect = "many"\nelse = "roll back"', "is not an operator and a value"),
         ('fact = "confidence"\nexpect = "> 1%"\nelse = "panic"', "`else`"),

@@ -115,7 +115,7 @@ def test_a_page_that_stays_has_a_button_that_closes_it(
     assert not staying.ready()
     last = page.answer("POST", found[1], "", f"127.0.0.1:{page.port}", "null")
     assert last[0] == "200 OK"
-    assert b"nothing is served here any more" in last[2]
+    assert b"this page is no longer served" in last[2]
     assert b"<form" not in last[2]
     staying.get(timeout=20)
     assert stops == []
@@ -136,7 +136,7 @@ def test_a_port_that_is_taken_costs_no_run(tmp_path: Path, capsys: pytest.Captur
         page.start()
         page.finish()
         page.stay()
-    assert f"port {port} of 127.0.0.1 cannot be listened on" in capsys.readouterr().err
+    assert f"cannot listen on port {port} of 127.0.0.1" in capsys.readouterr().err
 
 
 @pytest.mark.long

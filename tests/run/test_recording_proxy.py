@@ -171,7 +171,7 @@ def test_a_redirect_to_another_host_gets_nothing_of_the_client(tmp_path: Path) -
     found = asyncio.run(all_of_it())
     assert asked == []
     assert "it redirects to ws://127.0.0.1:" in found.reason
-    assert "name it as --to" in found.reason
+    assert "name it with --to" in found.reason
     assert "hush" not in found.reason
 
 
@@ -182,7 +182,7 @@ def test_an_address_that_is_taken_is_our_users_mistake(tmp_path: Path) -> None:
             options = RecordingOptions("127.0.0.1", port, "ws://127.0.0.1:9", tmp_path / "f.jsonl", 1)
             await recording(options, print)
 
-    with pytest.raises(ConfigError, match="cannot be listened on"):
+    with pytest.raises(ConfigError, match="cannot listen on"):
         asyncio.run(taken())
 
 

@@ -59,7 +59,7 @@ def test_a_run_whose_reports_are_missing_does_not_end_with_0(python: InProcess) 
     """Somebody waits for that file. Whether the run itself passes on a busy machine is not asked."""
     ended = python(PARTLY, "run", "agent-burst", *quick(), "--quiet")
     assert ended.code != 0, ended.screen
-    assert "No space left on device; missing: junit.xml; a run that passed ends with 4" in ended.err
+    assert "No space left on device; missing: junit.xml; so a run that passed ends with 4" in ended.err
     assert (ended.folder / "benchmark-rates.json").is_file()
 
 
@@ -201,4 +201,4 @@ def test_a_screen_that_fails_does_not_cost_the_run(python: InProcess) -> None:
     ended = python(FAILING, "run", "agent-burst", *quick("1s"))
     assert ended.manifest["status"] == "complete", ended.screen
     assert ended.manifest["counts"]["turns"]["complete"] > 0
-    assert "what shows the run's progress failed" in (ended.folder / "run.log").read_text()
+    assert "the display of the run's progress failed" in (ended.folder / "run.log").read_text()

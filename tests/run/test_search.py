@@ -113,7 +113,7 @@ def test_a_generator_that_is_the_limit_ends_it(sequence: type[Capacity]) -> None
         (search("connections", max_load=30_000.0), "20,000"),
         (search("connections", label="a b"), 'the label "search-a b"'),
         (search("connections", "agent-brust"), "agent-burst"),
-        (search("connections", "idle-hold", sets=("thresholds={}",)), "promises nothing"),
+        (search("connections", "idle-hold", sets=("thresholds={}",)), "has no thresholds"),
     ],
 )
 def test_what_cannot_be_searched(sequence: type[Capacity], options: SearchOptions, sentence: str) -> None:

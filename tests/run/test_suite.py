@@ -131,7 +131,7 @@ def test_every_mistake_of_every_scenario_before_anything_runs(
 def test_two_scenarios_of_one_name_could_not_be_told_apart(sequence: type[Pretended], tmp_path: Path) -> None:
     folder = scenarios(tmp_path, a="1s")
     (folder / "f.toml").write_text(PLAIN.format(name="a", duration="1s"), "utf-8")
-    with pytest.raises(ConfigError, match=r"f.toml: its name `a` is that of .*a.toml as well"):
+    with pytest.raises(ConfigError, match=r"f.toml: its name `a` is also the name of .*a.toml"):
         run_suite(options(folder))
 
 
@@ -140,5 +140,5 @@ def test_what_means_nothing_is_told_whole(sequence: type[Pretended], tmp_path: P
     with pytest.raises(ConfigError) as caught:
         run_suite(options(tmp_path / "empty", "agent-brust"))
     told = str(caught.value)
-    assert "the folder holds no scenario" in told
+    assert "the folder has no scenario" in told
     assert "agent-burst" in told

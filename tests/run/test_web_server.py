@@ -36,10 +36,10 @@ def test_a_look_and_a_stop_from_this_machine_are_answered(
 @pytest.mark.parametrize(
     ("method", "path", "host", "origin", "why"),
     [
-        ("GET", "/", "evil.example", None, "the address of this machine only"),
-        ("GET", "/", "evil.example:8089", None, "the address of this machine only"),
-        ("GET", "/", "127.0.0.1:80", None, "the address of this machine only"),
-        ("GET", "/", "", None, "the address of this machine only"),
+        ("GET", "/", "evil.example", None, "only to the address of this machine"),
+        ("GET", "/", "evil.example:8089", None, "only to the address of this machine"),
+        ("GET", "/", "127.0.0.1:80", None, "only to the address of this machine"),
+        ("GET", "/", "", None, "only to the address of this machine"),
         ("POST", "/stop", AT, "http://evil.example", "another page"),
         ("POST", "/stop", AT, "null", "another page"),
         ("POST", "/swarm", AT, HOME, "the load follows its plan"),

@@ -92,7 +92,7 @@ def test_every_fault_of_the_list_is_read_above() -> None:
         ("drop=0.1,qqq", 'there is no event "qqq"'),
         ("delay=5", "it has no unit"),
         ("freeze=1s", "two times are needed"),
-        ("freeze=1s,2s", "less time than passes"),
+        ("freeze=1s,2s", "less than EVERY"),
         ("ack-only=yes", "takes no value"),
         ("refuse=200", "not an HTTP status that refuses"),
         ("refuse=499", "not an HTTP status that refuses"),

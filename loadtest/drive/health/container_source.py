@@ -43,7 +43,9 @@ class ContainerSource(HealthSource):
             cpu_ns, memory = stats["cpu_stats"]["cpu_usage"]["total_usage"], _memory(stats["memory_stats"])
             cores = self._cpu.of(float(cpu_ns) / 1e9, self._clock())
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            raise NotSampledError(f"the engine tells nothing of {self._container}: does it run?") from None
+            raise NotSampledError(
+                f"the engine reports nothing about {self._container}: is it running?"
+            ) from None
         return {"memory": memory, **({} if cores is None else {"cpu": cores})}
 
 

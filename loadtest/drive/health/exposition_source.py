@@ -46,7 +46,7 @@ def samples_of(body: bytes, wanted: Collection[str]) -> list[ExposedSample]:
         families = list(text_string_to_metric_families("\n".join(lines) + "\n"))
         found = [each for family in families for each in family.samples]
     except (ValueError, KeyError, IndexError) as error:
-        raise NotSampledError(f"what came is not Prometheus' text format: {str(error)[:100]}") from None
+        raise NotSampledError(f"the answer is not in Prometheus' text format: {str(error)[:100]}") from None
     return [ExposedSample(each.name, each.labels, float(each.value)) for each in found]
 
 
@@ -87,8 +87,8 @@ class _Endpoint(HealthSource):
     def _told(self, value: float | None) -> float | str:
         """The value, or why it is none: none of these can be below 0."""
         if value is None:
-            return f"{public_url(self._url)} does not tell it"
-        return value if value >= 0 else f"{public_url(self._url)} tells {value:g}, which it cannot be"
+            return f"{public_url(self._url)} does not report it"
+        return value if value >= 0 else f"{public_url(self._url)} reports {value:g}, which is impossible"
 
     @abc.abstractmethod
     def read(self, samples: list[ExposedSample]) -> tuple[float | None, float | None, float | None]:

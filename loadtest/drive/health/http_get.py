@@ -69,7 +69,7 @@ def get(connection: http.client.HTTPConnection, path: str, headers: Mapping[str,
         raise NotSampledError(f"{shown} did not answer within {WITHIN_S:g} s") from None
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise NotSampledError(
-            f"{shown} could not be asked: {str(error)[:120] or type(error).__name__}"
+            f"{shown} could not be queried: {str(error)[:120] or type(error).__name__}"
         ) from None
     finally:
         connection.close()

@@ -52,7 +52,7 @@ class ProcessSource(HealthSource):
         except psutil.NoSuchProcess:
             running = False
         except psutil.AccessDenied:
-            raise NotSampledError(f"this user may not look at process {self._pid}") from None
+            raise NotSampledError(f"this user may not read process {self._pid}") from None
         if not running or self._root is None:
             raise NotSampledError(f"process {self._pid} is gone")
         return self._root

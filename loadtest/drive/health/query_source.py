@@ -31,7 +31,7 @@ class QuerySource(HealthSource):
             values = _values(json.loads(body))
         except (ValueError, KeyError, TypeError, IndexError, RecursionError):
             raise NotSampledError(
-                f"{metric.url} answered no Prometheus JSON; is it a Prometheus server?"
+                f"{metric.url} sent no Prometheus JSON; is it a Prometheus server?"
             ) from None
         if len(values) != 1 or not math.isfinite(values[0]):
             told = "no value" if not values else f"{len(values)} values" if len(values) > 1 else "no number"

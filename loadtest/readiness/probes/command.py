@@ -106,7 +106,7 @@ def _wait(child: subprocess.Popen[bytes], files: Iterable[IO[bytes]], within_s: 
         with suppress(subprocess.TimeoutExpired):
             return child.wait(min(LOOK_S, left))
         if max(os.fstat(file.fileno()).st_size for file in files) > MAX_OUTPUT:
-            raise ProbeError("answer", "it wrote more than 64 MiB, and was ended")
+            raise ProbeError("answer", "it wrote more than 64 MiB, so loadtest ended it")
     return child.poll()
 
 

@@ -107,7 +107,7 @@ def _certificate(host: str, port: int, context: ProbeContext) -> tuple[Mapping[s
         with secured(sock, host, insecure=True) as safe:
             return expiry(expires_at(safe), context.wall())
     except ProbeError as error:
-        return {}, f"its certificate could not be looked at: {error}"
+        return {}, f"its certificate could not be read: {error}"
 
 
 def _postgresql(url: str, probe: DatabaseProbe, context: ProbeContext, by_tls: list[tuple[str, int]]) -> Once:
@@ -155,7 +155,7 @@ def _told(error: Exception) -> ProbeError:
     if any(each in text for each in CREDENTIAL):
         return NotProbedError("credential", f"PostgreSQL did not accept our credential: {text[:200]}")
     if "invalid connection option" in text or 'missing "="' in text:
-        return NotProbedError("policy", f"the URL is not one of PostgreSQL: {text[:200]}")
+        return NotProbedError("policy", f"the URL is not a PostgreSQL URL: {text[:200]}")
     if "read-only transaction" in text:
         return NotProbedError("policy", f"the query must only read: {text[:200]}")
     if "statement timeout" in text:

@@ -47,7 +47,7 @@ class _Channel:
                 ready.result(self.context.left_s())
             except grpc.FutureTimeoutError:
                 self.close()
-                raise ProbeError("timeout", f"{self.host}:{self.port} does not speak gRPC in time") from None
+                raise ProbeError("timeout", f"{self.host}:{self.port} gave no gRPC answer in time") from None
         headers = [(name.lower(), self.context.filled(value)) for name, value in self.probe.headers.items()]
         question = health_pb2.HealthCheckRequest(service=self.probe.service)
         begun = self.context.clock()
@@ -151,5 +151,5 @@ def _told(error: Any, service: str) -> ProbeError:
     if code == "DEADLINE_EXCEEDED":
         return ProbeError("timeout", "the server did not answer in time")
     if code == "UNAVAILABLE":
-        return ProbeError("closed", f"the server broke off: {words}")
+        return ProbeError("closed", f"the server broke the call off: {words}")
     return ProbeError("status", f"gRPC status {code}: {words or reason(error)}")

@@ -60,7 +60,7 @@ class _Exchange:
                 return status, body
             to = urlsplit(urljoin(url.geturl(), location))
             if to.scheme not in {"http", "https"} or not to.hostname:
-                raise ProbeError("answer", f"it redirects to {location[:80]}, which is no web address")
+                raise ProbeError("answer", f"it redirects to {location[:80]}, which is not an HTTP URL")
             if to.netloc != url.netloc or to.scheme != url.scheme:
                 # What is a secret of one server is none of another's business.
                 headers = {}
@@ -88,7 +88,7 @@ class _Exchange:
                 lambda: self.exchange(connection, url, method, headers), f"{host}:{port}"
             )
         except http.client.HTTPException as error:
-            said = f"{host}:{port} broke off or did not answer in HTTP: {type(error).__name__}"
+            said = f"{host}:{port} closed the connection or did not answer by HTTP: {type(error).__name__}"
             raise ProbeError("closed", said) from None
         finally:
             connection.close()

@@ -56,7 +56,7 @@ def read_junit(text: bytes, tally: Tally) -> float | None:
     except (ElementTree.ParseError, LookupError, ValueError) as error:
         raise ValueError(f"it is not XML: {error}") from None
     if root.tag not in SUITES:
-        raise ValueError(f"it is no JUnit file: its root is <{root.tag}>")
+        raise ValueError(f"it is not a JUnit file: its root is <{root.tag}>")
     listed = 0
     for suite in root.iter():
         if suite.tag in SUITES:

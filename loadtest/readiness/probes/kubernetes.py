@@ -62,7 +62,7 @@ def _items(data: Any) -> list[Mapping[str, Any]]:
     """
     items = data.get("items", [data]) if isinstance(data, dict) else data
     if not isinstance(items, list) or not all(isinstance(each, dict) for each in items):
-        raise ValueError("it is no list of objects of Kubernetes")
+        raise ValueError("it is not a list of Kubernetes objects")
     if len(items) > MAX_ITEMS:
         raise ValueError(f"it holds more than {MAX_ITEMS:,} objects")
     return items
@@ -135,11 +135,11 @@ def _rollout(name: str, kind: str, item: Mapping[str, Any]) -> Iterator[str]:
         _whole(section(item, "metadata").get("generation")),
     )
     if kind in {"deployment", "statefulset", "daemonset"} and observed < asked:
-        yield f"{name}: its last change was not looked at yet"
+        yield f"{name}: Kubernetes has not processed its last change yet"
     elif kind in {"deployment", "statefulset"} and "updatedReplicas" in status:
         updated, wanted = _whole(status.get("updatedReplicas")), _whole(spec.get("replicas"))
         if updated < wanted:
-            yield f"{name}: the rollout is not over, {updated} of {wanted} are of the last change"
+            yield f"{name}: the rollout is not finished, {updated} of {wanted} have the last change"
 
 
 def _container_statuses(pod: Mapping[str, Any]) -> list[Mapping[str, Any]]:

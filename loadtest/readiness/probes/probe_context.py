@@ -173,7 +173,7 @@ class Tries:
             (f"{n - len(values)} of {n} tries failed, the last: {self.errors[-1]}",) if self.errors else ()
         )
         if late and max(late) > GRAIN_MS:
-            lines = (*lines, f"we ourselves were late by up to {format_ms(max(late))}")
+            lines = (*lines, f"loadtest itself was late by up to {format_ms(max(late))}")
         if n < self.wanted:
             short = f"only {n} of {self.wanted} samples fitted into the time"
             lines = (*lines, short)

@@ -26,18 +26,18 @@ def probe_prometheus(probe: PrometheusProbe, context: ProbeContext) -> Evidence:
     except NotProbedError:
         raise
     except ProbeError as error:
-        raise NotProbedError(error.error, f"Prometheus could not be asked: {error}") from None
+        raise NotProbedError(error.error, f"Prometheus could not be queried: {error}") from None
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise NotProbedError(
             "answer",
-            f"{probe.url} answered no Prometheus JSON; is it a Prometheus server? ({str(error)[:120]})",
+            f"{probe.url} sent no Prometheus JSON; is it a Prometheus server? ({str(error)[:120]})",
         ) from None
     if not values:
         raise NotProbedError("stale", f"Prometheus has no value for {probe.query}")
     lines = [probe.query, *(f"{name}: {format_number(value)}" for name, value in values[:SHOWN])]
     numbers = [value for _, value in values]
     if not all(map(math.isfinite, numbers)):
-        raise NotProbedError("answer", f"a value of {probe.query} is no number (HTTP status {status})")
+        raise NotProbedError("answer", f"a value of {probe.query} is not a number (HTTP status {status})")
     n = len(numbers)
     measures = {
         "value.min": Measure(min(numbers), "number", n),

@@ -88,7 +88,7 @@ def _ask(sock: socket.socket, words: bytes, context: ProbeContext) -> str:
     while not line.endswith(b"\r\n") and len(line) < LONGEST_LINE:
         part: bytes = in_time(lambda: sock.recv(LONGEST_LINE), "Redis")
         if not part:
-            raise ProbeError("closed", "Redis closed the connection instead of an answer")
+            raise ProbeError("closed", "Redis closed the connection without an answer")
         line += part
     return line.decode("utf-8", "replace").strip()
 

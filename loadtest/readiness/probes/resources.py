@@ -54,7 +54,7 @@ def _process(pid: int, probe: ResourcesProbe, context: ProbeContext) -> Evidence
         cpu = process.cpu_percent(interval=min(probe.over_s, context.left_s())) / 100
         memory, connections = process.memory_info().rss, len(process.net_connections())
     except psutil.AccessDenied:
-        raise NotProbedError("tool", f"process {pid} cannot be looked at: no right to") from None
+        raise NotProbedError("tool", f"process {pid} cannot be read: this user may not") from None
     except psutil.Error:
         raise ProbeError("process", f"process {pid} does not run") from None
     share = memory / psutil.virtual_memory().total

@@ -90,7 +90,7 @@ def _element(data: bytes, at: int, tag: int | None = None) -> tuple[int, int]:
 def expiry(at: float | None, now: float) -> tuple[dict[str, Measure], str]:
     """The measure and a line of a certificate that ends at ``at``."""
     if at is None:
-        return {EXPIRES_IN: Measure(None, "days", 0, "the certificate does not tell when it ends")}, ""
+        return {EXPIRES_IN: Measure(None, "days", 0, "the certificate does not say when it ends")}, ""
     left_s = at - now
     word = f"ends in {format_duration(left_s * 1e9)}" if left_s > 0 else "has ended"
     day = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d")

@@ -80,7 +80,7 @@ def _kept(probe: WebsocketProbe, context: ProbeContext) -> Evidence:
     of_it = [each for each in mine if not context.release or is_of(context.release, each.label or "")]
     if not mine:
         there = f" against {probe.target}" if probe.target else ""
-        raise NotProbedError("no run", f"no run of {name}{there} is kept in the results")
+        raise NotProbedError("no run", f"the results folder has no run of {name}{there}")
     found = (of_it or mine)[-1]
     return replace(of_manifest(read_manifest(found.path), context.wall()), release=(found.label or "",))
 
@@ -110,7 +110,7 @@ def of_looks(looks: Sequence[Evidence], probe: WebsocketProbe) -> Evidence:
     unknown = [each for each in looks if each.outcome == "unasked"]
     if unknown or len(looks) < probe.count:
         said = unknown[-1].said if unknown else f"only {len(looks)} of {probe.count} looks were made"
-        return Evidence("unasked", f"not every look is known: {said}", None, "generator", lines=lines)
+        return Evidence("unasked", f"a look has no result: {said}", None, "generator", lines=lines)
     last = looks[-1]
     good = next((each for each in reversed(looks) if not _failed(each)), last)
     issues = (*good.issues, told) if bad else good.issues
@@ -140,7 +140,7 @@ def _look(probe: WebsocketProbe, context: ProbeContext) -> Evidence:
         raise
     except ProbeError as error:
         # A run ends by itself whatever its target does: it was given too little time, or too slow a machine.
-        raise NotProbedError("generator", f"the run was not over in the probe's time: {error}") from None
+        raise NotProbedError("generator", f"the run did not end within the probe's time: {error}") from None
     if ended.code in {Exit.CONFIG, Exit.INTERNAL, Exit.INTERRUPTED}:
         last = ended.last_words[-1] if ended.last_words else "no reason given"
         kind = "policy" if ended.code == Exit.CONFIG else "generator"
@@ -164,7 +164,7 @@ def with_certificate(found: Evidence, manifest: Mapping[str, Any], context: Prob
         with secured(sock, name, insecure=True) as safe:
             more, line = expiry(expires_at(safe), context.wall())
     except (ProbeError, ValueError) as error:
-        return replace(found, lines=(*found.lines, f"its certificate could not be looked at: {error}"))
+        return replace(found, lines=(*found.lines, f"its certificate could not be read: {error}"))
     lines = (*found.lines, line) if line else found.lines
     return replace(found, measures={**found.measures, **more}, lines=lines)
 

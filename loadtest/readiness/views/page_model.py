@@ -157,7 +157,7 @@ def _review(found: Assessment) -> str:
     if found.review_at is not None:
         return f"{instant(found.review_at)}, {BY_POLICY}"
     if found.good_until is not None:
-        return f"by {instant(found.good_until)}: then the first of its evidence is too old"
+        return f"by {instant(found.good_until)}: after that the first evidence is too old"
     return ""
 
 
@@ -205,7 +205,7 @@ def _components(found: Assessment) -> DocumentSection:
     return _section(
         "Components",
         "Each component as its probe found it. Unknown has no score: it is left out of every mean."
-        f" Priority is {BY_POLICY}; up is the share of the time it was known not to be down.",
+        f" Priority is {BY_POLICY}; up is the share of the known time in which it was not down.",
         ("", "component", "priority", "score", "response time", "up", "age"),
         _lines(row(each) for each in found.components),
         frozenset({3, 5, 6}),
@@ -236,7 +236,7 @@ def _found(title: str, made: Sequence[CauseFound], tone: Tone, folded: str = "")
         return TableRow((each.state, TableCell(each.title, link=each.report), each.said), tone, notes)
 
     return _section(
-        title, "Causes; what follows from one stands below it.", ("", "what", "what was found"),
+        title, "Each cause, with its consequences below it.", ("", "what", "what was found"),
         _lines(row(each) for each in made), folded=folded,
     )  # fmt: skip
 
@@ -271,7 +271,7 @@ def _rules(found: Assessment) -> Iterator[DocumentSection]:
     rows.sort(key=lambda row: RULE_ORDER.index(row.text(0)))
     held = [row for row in rows if row.text(0) == "met"]
     other = [row for row in rows if row.text(0) != "met"]
-    meaning = f"What must hold, {BY_POLICY}, and what follows where it does not."
+    meaning = f"What must hold, {BY_POLICY}, and what follows if it does not."
     heads, right = ("", "rule", MUST_HOLD, "measured", "if not", "age"), frozenset({3, 5})
     if not other:
         yield _section("Rules", meaning, heads, _lines(iter(held)), right)
@@ -287,7 +287,7 @@ def _rules(found: Assessment) -> Iterator[DocumentSection]:
 def _promise(row: ComponentRow) -> TableRow:
     """The rule that holds without being written: a critical component keeps its scenario's thresholds."""
     n = len(row.missed)
-    cells = ("missed", f"{row.title}, as critical, holds the thresholds of its scenario", "all of them",
+    cells = ("missed", f"{row.title}, a critical component, meets its thresholds", "all of them",
              f"{n} missed", "NO-GO", age(row.age_s))  # fmt: skip
     return TableRow(cells, TONES["missed"], (row.broken_promise,))
 
@@ -324,7 +324,7 @@ def _monitoring(found: Assessment) -> DocumentSection:
     rows += [TableRow(("silenced", sentence, "", "")) for sentence in seen.silences]
     probing = TableRow(("probing", f"{seen.components} components", seen.heartbeat, ""))
     nobody = TableRow(
-        ("nobody", "no watch of this policy runs", "what is told here is what the last one left", ""), "doubt"
+        ("nobody", "no watch of this policy runs", "this is what the last watch stored", ""), "doubt"
     )
     rows.append(probing if seen.running else nobody)
     last = max((each.last for each in seen.routes if each.last is not None), default=None)
@@ -466,7 +466,7 @@ def _outages(found: Assessment) -> DocumentSection:
         if each.since is not None or each.n
     )  # fmt: skip
     return _section(
-        "Outages", "As the assessments that are kept show them; every time is exact to their interval.",
+        "Outages", "From the stored assessments; every time is exact to the interval between them.",
         ("component", "down since", "outages over", "the last took", "mean time to recovery", "up"),
         _lines(lines), frozenset({2, 3, 4, 5}),
         folded="since when, how long, mean time to recovery",
@@ -485,8 +485,8 @@ def _uptimes(found: Assessment) -> DocumentSection:
         if any(each.up is not None for each in row.shares)
     )
     return _section(
-        "Uptime", "The share of the time that a component was known not to be down, of the last hour, day and"
-        " week; and of how much of it that is, where not all is known. – where so much is not kept.",
+        "Uptime", "Share of the known time in which a component was not down, in the last hour, day and week,"
+        " and how much of that time is known. – if the stored history is shorter.",
         ("component", *(f"last {over}" for over in WINDOWS_S)), _lines(rows), frozenset({1, 2, 3}),
         folded="of the last hour, day and week",
     )  # fmt: skip
@@ -497,7 +497,7 @@ def _rollback(found: Assessment) -> DocumentSection:
         return _section("Rollback", "", (), ())
     if found.rollback.worked is not None:
         return _rolled_back(found.rollback)
-    known = {None: "not verified; --verify-rollback does it", True: "verified", False: "its check failed"}
+    known = {None: "not verified; --verify-rollback verifies it", True: "verified", False: "its check failed"}
     tone: dict[bool | None, Tone] = {None: "doubt", True: "good", False: "bad"}
     verified = found.rollback.verified
     notes = (found.rollback.said,) if found.rollback.said else ()
@@ -511,5 +511,5 @@ def _rolled_back(row: RollbackRow) -> DocumentSection:
     state, tone = ("rolled back", "good") if row.worked else ("FAILED", "bad")
     said = f"{row.said}; run after {row.after}"
     line = TableRow((state, row.command), cast("Tone", tone), (said,), remark=said)
-    meaning = "What this report says is of what ran after it."
+    meaning = "This report is about the system after the rollback."
     return _section("Rollback", meaning, ("", "command"), _lines(iter((line,))), folded=state)

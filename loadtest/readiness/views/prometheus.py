@@ -41,11 +41,11 @@ def _lines(found: Assessment) -> Iterator[str]:
         [((policy, ("component", row.name)), row.age_s) for row in found.components],
     )  # fmt: skip
     yield from _gauge(
-        "component_up_ratio", "Share of the time that is known in which the component was not down.",
+        "component_up_ratio", "Share of the known time in which the component was not down.",
         [((policy, ("component", row.name)), row.up) for row in found.outages],
     )  # fmt: skip
     yield from _gauge(
-        "component_uptime_ratio", "The same over the last hour, day and week, where so much is kept.",
+        "component_uptime_ratio", "The same over the last hour, day and week, if the history is that long.",
         [
             ((policy, ("component", row.name), ("over", share.over)), share.up)
             for row in found.outages

@@ -415,7 +415,7 @@ def test_a_run_that_cannot_be_believed_is_unknown_and_one_without_connections_do
 
 
 def test_a_run_that_is_not_over_in_its_time_is_unknown_and_not_the_targets_fault(tmp_path: Path) -> None:
-    with pytest.raises(NotProbedError, match="the run was not over in the probe's time") as caught:
+    with pytest.raises(NotProbedError, match="the run did not end within the probe's time") as caught:
         probe_websocket(WebsocketProbe("agent-burst"), context(tmp_path, 0.2))
     assert caught.value.error == "generator"
 

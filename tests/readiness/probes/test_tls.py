@@ -201,4 +201,4 @@ def test_a_certificate_is_not_looked_at_where_there_is_none_or_a_proxy_and_no_fa
     failed = Evidence("failed", "refused", 0.0)
     assert with_certificate(failed, dead, context) is failed
     found = with_certificate(ANSWERED, dead, context)
-    assert (found.measures, "could not be looked at" in found.lines[-1]) == ({}, True)
+    assert (found.measures, "could not be read" in found.lines[-1]) == ({}, True)
