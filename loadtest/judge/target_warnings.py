@@ -253,7 +253,7 @@ def delivery(manifest: Manifest) -> Iterator[RunWarning]:
 NOT_FOLLOWED = {
     "gap_too_wide": "with a gap of more than 65,536",
     "below_start": "below `sequence_start`",
-    "not_whole": "that is no whole number",
+    "not_whole": "that is not a whole number",
 }
 """Why the sequence numbers of a turn cannot be followed, in words."""
 
