@@ -951,7 +951,7 @@ TURN_COUNTERS = (
     Counter("turns.abandoned_by", "turns that were abandoned", by="reason"),
     Counter("turns.not_attempted_by", "turns that were not attempted on a ready connection", by="reason"),
     Counter("turns.timed_out_after", "turns that timed out", by="type of the last event"),
-    Counter("turns.misnumbered_by", "turns whose sequence numbers cannot be followed", by="reason"),
+    Counter("turns.misnumbered_by", "turns whose sequence numbers do not count their events", by="reason"),
     Counter("turns.untyped_with", "turns that timed out, whose last event had no type", by="top-level keys"),
     Counter(
         "turns.first_coalesced",
