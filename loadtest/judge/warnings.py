@@ -592,9 +592,9 @@ def shown(value: object) -> str:
 _HEAD = """\
 # Notices
 
-A notice is a reason to doubt or qualify the numbers of a run. It stands in `run.json` under `notices`, as
-`{code, message, remedy, numbers, spoils}`, and in every report. One that spoils the result makes the run
-invalid (exit code 4): it was measured, but is not to be believed.
+A notice is a reason to doubt or qualify the numbers of a run. Notices are in every report, and in
+`run.json` under `notices`, as `{code, message, remedy, numbers, spoils}`. A notice that spoils the run makes
+it invalid (exit code 4): the run was measured, but must not be believed.
 
 | code | raised when | numbers | what to do | spoils the run |
 |---|---|---|---|---|

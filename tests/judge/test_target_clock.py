@@ -64,7 +64,7 @@ def test_on_this_host_both_are_one_clock() -> None:
         assert ended["generator"]["target_clock"]["error"] == [-1.0, 1.0]
         (told,) = [each for each in ended["notices"] if each["code"] == "age_by_two_clocks"]
         assert (
-            "which are one, since the target is on this host: the true age may be 1 ms less"
+            "which are the same clock, because the target is on this host: the true age may be 1 ms less"
             in told["message"]
         )
 

@@ -832,7 +832,7 @@ def test_a_generator_that_stood_still_did_not_measure(
 @pytest.mark.parametrize(
     ("protocol", "keys", "told"),
     [
-        ({"type": ["kind", "x.y"]}, {}, "had no type at `kind`, `x.y`; top-level keys seen: not told."),
+        ({"type": ["kind", "x.y"]}, {}, "had no type at `kind`, `x.y`; top-level keys seen: not known."),
         ({}, {"turns.untyped_with.event, n": 40}, "had no type at any path; top-level keys seen: event, n."),
     ],
 )
