@@ -288,7 +288,7 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
         " ({saturated} of {seconds} seconds above 90 %).",
         "Use more --processes or more machines, or lower the load.",
         ("mean", "max", "saturated", "seconds"),
-        "in the open model, unless only single seconds were busy; in the closed model, response-time"
+        "in the open model yes, unless only single seconds were busy; in the closed model no, but response-time"
         " thresholds below ten times the p99 of lateness are not measured",
     ),
     "generator_unwatched": WarningKind(
@@ -356,7 +356,8 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
         "yes",
     ),
     "load_not_reached_by_generator": WarningKind(
-        "planned turns or connections were not begun, though the target refused, closed and delayed nothing",
+        "planned connections were never attempted, or planned turns were not begun though the target refused,"
+        " closed and delayed nothing",
         "{missing} of {asked} planned {what} were not begun{measured}, and the target is not the reason.",
         "Use more --processes or more machines, or lower the load.",
         ("missing", "asked", "what", "measured_missing", "measured_due"),
