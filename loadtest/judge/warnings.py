@@ -288,8 +288,8 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
         " ({saturated} of {seconds} seconds above 90 %).",
         "Use more --processes or more machines, or lower the load.",
         ("mean", "max", "saturated", "seconds"),
-        "in the open model yes, unless only single seconds were busy; in the closed model no, but response-time"
-        " thresholds below ten times the p99 of lateness are not measured",
+        "in the open model yes, unless only single seconds were busy; in the closed model no, but"
+        " response-time thresholds below ten times the p99 of lateness are not measured",
     ),
     "generator_unwatched": WarningKind(
         "connections were ready, and the generator's CPU was not read in any second of the measured part",
