@@ -1077,7 +1077,9 @@ OTHER_COUNTERS = (
     Counter("bytes.received", "bytes read: frames with their heads", "received", hot=True, always=True),
     Counter("pings.sent", "pings sent", hot=True, always=True),
     Counter("pings.answered", "pings that a pong answered", hot=True, always=True),
-    Counter("pings.in_flight", "pings without an answer, younger than `ping_timeout` when their connection ended"),
+    Counter(
+        "pings.in_flight", "pings without an answer, younger than `ping_timeout` when their connection ended"
+    ),
     Counter("heartbeats.sent", "heartbeats sent by our clock"),
     Counter("heartbeats.answered", "answers to such heartbeats"),
     Counter("heartbeats.missed", "connections given up because such a heartbeat was not answered"),

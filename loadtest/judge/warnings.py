@@ -25,8 +25,6 @@ class WarningKind:
 
 TARGET_KINDS: dict[str, WarningKind] = {
     "simulated_target": WarningKind(
-TARGET_KINDS: dict[str, WarningKind] = {
-    "simulated_target": WarningKind(
         "the target was the simulator that ships with loadtest",
         "SIMULATED: the target was loadtest's own simulator, so no number here speaks of a real backend.",
         "Give the address of a real backend with --target.",
