@@ -743,8 +743,7 @@ EVENT_COUNTERS = (
     ),
     Counter(
         "events.beyond_count",
-        "came for a turn that was complete by `count`, or came by order when no turn"
-        " was left",
+        "came for a turn that was complete by `count`, or came by order when no turn was left",
         "beyond the count of their turn",
         threshold=True,
         share_of="events.expected",
@@ -1034,9 +1033,7 @@ DELIVERY_COUNTERS = (
 )
 
 CHAOS_COUNTERS = (
-    Counter(
-        "chaos.malformed.sent", "broken messages sent, in sum and", "broken messages sent", by="kind"
-    ),
+    Counter("chaos.malformed.sent", "broken messages sent, in sum and", "broken messages sent", by="kind"),
     Counter("chaos.leavers.left", "users who left in mid-turn", "left in mid-turn"),
     Counter(
         "chaos.leavers.too_late",

@@ -311,7 +311,7 @@ def _count(counts: Manifest, name: str) -> int | None:
 
 def _turns(manifest: Manifest, outcome: str, ratio: str) -> Measurement:
     if section(manifest, "part").get("turns_by") == "second":
-        return Measurement(None, 0, "the turn table is a sample, so turns cannot be placed in this part")
+        return Measurement(None, 0, "the turn table was sampled, so turns cannot be placed in this part")
     turns = section(manifest, "counts", "measured", "turns")
     _, kind = split_kind(f"turns.{outcome}")
     if kind is not None and section(manifest, "part").get("without_kinds"):

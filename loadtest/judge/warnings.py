@@ -53,7 +53,7 @@ TARGET_KINDS: dict[str, WarningKind] = {
     "proxied": WarningKind(
         "connections went through a proxy",
         "Connections went through a proxy: the figures include its time and its limits.",
-        'To measure the target alone, run loadtest where it reaches the target directly, with [target] proxy'
+        "To measure the target alone, run loadtest where it reaches the target directly, with [target] proxy"
         ' = "none".',
         ("proxy", "variable"),
     ),
@@ -139,8 +139,7 @@ TARGET_KINDS: dict[str, WarningKind] = {
     ),
     "end_never_seen": WarningKind(
         "turns received events, and in the whole run no event ended a turn",
-        "{timed_out} of {begun} turns timed out{when}, and no event ended a turn: none of {ends}"
-        " came{told}.",
+        "{timed_out} of {begun} turns timed out{when}, and no event ended a turn: none of {ends} came{told}.",
         "Correct `end` under [events] in the protocol to the type that ends a turn, or see Broken turns.",
         ("timed_out", "begun", "last", "end"),
     ),

@@ -543,7 +543,7 @@ def test_turns_that_are_only_bounded_are_told_by_percentile() -> None:
 @pytest.mark.parametrize(
     ("cpu", "told"),
     [
-        (0.028, "Nothing to do: the generator was not busy (CPU 2.8 %), so the target wrote them together"),
+        (0.028, "Nothing to do: the generator was not busy (CPU 2.8 %), so the target wrote the"),
         (0.7, "The generator was busy (CPU 70.0 %): use more --processes."),
         (None, "Whether the generator was busy is not known"),
     ],
