@@ -4,8 +4,8 @@ The first that applies: a run that failed before it began (2) or by a fault of o
 no connection was ever ready though we looked (3); whatever else is in doubt, an event that reached the wrong
 user, a ratio of success that misses, or a flood of the target (1); a warning that spoils the result (4); a
 threshold missed, or a failure that no threshold covers: no turn complete, turns without an event, connections
-lost (1); a task that raised or failed (1); a threshold not measured (4); nothing measured at all (4); else pass
-(0).
+lost (1); a task that raised or failed (1); a threshold not measured (4); nothing measured at all (4); else
+pass (0).
 """
 
 from __future__ import annotations
