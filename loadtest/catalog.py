@@ -105,7 +105,7 @@ METRICS = (
         "Connection",
         "prepare",
         "prepare",
-        "a step of `[[prepare]]`, from request to answer, redirects included",
+        "a step of `[[prepare]]`, from request to answer, including redirects",
         whole_run=True,
         by_kind=True,
     ),
@@ -116,7 +116,7 @@ METRICS = (
         "Connection",
         "proxy",
         "proxy",
-        "having the proxy connect, from `CONNECT` to its answer",
+        "the proxy's connection to the target, from `CONNECT` to its answer",
         whole_run=True,
     ),
     Metric("connect.tls", "TLS", "Connection", "tls", "tls", "TLS' handshake", whole_run=True),
@@ -176,7 +176,7 @@ METRICS = (
         "Response time",
         "first_audio",
         "audio",
-        "from due to the first event that is `audio`; after chunks, from the instant the last one was due",
+        "from due to the first event that is `audio`; if the turn sends chunks, from when the last was due",
         bounded=True,
         by_kind=True,
         shown_before="turn.completion",
@@ -230,7 +230,7 @@ METRICS = (
         "Conversation",
         "conversation",
         "conversation",
-        "a whole conversation, from its first turn due to the end of its last one",
+        "a whole conversation, from when its first turn was due to the end of its last turn",
         by_kind=True,
     ),
     Metric(
@@ -239,7 +239,7 @@ METRICS = (
         "Upload",
         "upload",
         "upload",
-        "from the first message of a turn sent to its last",
+        "from the first sent message of a turn to the last",
         by_kind=True,
     ),
     Metric(
@@ -276,7 +276,7 @@ METRICS = (
         "Generator",
         "chunk_lateness",
         "chunk",
-        "from the instant a chunk of a file was due to sent, of all but the chunk that opens a turn",
+        "from when a chunk of a file was due to sent; the chunk that opens a turn is left out",
         by_kind=True,
     ),
     Metric("receive.lag", "receive lag", "Generator", "receive_lag", "lag", "from arrived to handled"),
@@ -296,7 +296,7 @@ METRICS = (
         "Delivery",
         "delivery_time",
         "delivery",
-        "from sent until a copy arrived, of each receiver",
+        "from sent to the arrival of a copy, for each receiver",
     ),
     Metric(
         "delivery.skew",
@@ -304,7 +304,7 @@ METRICS = (
         "Delivery",
         "delivery_skew",
         "delivery",
-        "from the first copy of a message that arrived to the last",
+        "from the arrival of the first copy of a message to that of the last",
     ),
     Metric(
         "event.age",
@@ -339,7 +339,7 @@ RATES = (
     Rate(
         "events_received_per_s",
         "events received",
-        "events that answered turns of the measured part; where nothing is sent, all that came in it",
+        "events that answered turns of the measured part; if nothing is sent, all that came in it",
     ),
     Rate("events_sent_per_s", "messages sent", "messages sent in the measured part", "turns_per_s"),
     Rate("turns_per_s", "turns complete", "turns of the measured part that were complete", "turns_per_s"),
@@ -478,7 +478,7 @@ CONNECTION_COUNTERS = (
     ),
     Counter(
         "connections.left_unanswered",
-        "connections that we left, without the answer that `leave` of the protocol waits for",
+        "connections that we left without getting the answer that the protocol's `leave` waits for",
         "left by us without the answer to our last word",
         threshold=True,
         tone="doubt",
@@ -500,7 +500,7 @@ CONNECTION_COUNTERS = (
     ),
     Counter(
         "connections.redirected",
-        "answers to an upgrade that led elsewhere and were followed",
+        "answers to an upgrade that redirected us, and that we followed",
         "redirects followed",
         threshold=True,
     ),
@@ -513,12 +513,12 @@ CONNECTION_COUNTERS = (
     ),
     Counter(
         "connections.told_to_wait",
-        "refused with a Retry-After that is longer than the next wait, and so honoured",
+        "refused with a Retry-After that is longer than the next wait; we wait that long",
         "told to wait longer (Retry-After)",
     ),
     Counter(
         "connections.away",
-        "users whose connection was lost and not back at the end",
+        "users who lost their connection and had none at the end",
         "lost and not back at the end",
         threshold=True,
         tone="bad",
@@ -548,43 +548,43 @@ CONNECTION_COUNTERS = (
     ),
     Counter(
         "connections.lookups_failed",
-        "lookups in mid-run that found nothing: users go on with the addresses that were known",
+        "lookups in mid-run that found nothing; users keep to the known addresses",
         tone="doubt",
     ),
-    Counter("connections.address_found", "lookups in mid-run that found it", by="address"),
+    Counter("connections.address_found", "lookups in mid-run that found this address", by="address"),
     Counter(
         "connections.address_connected",
-        "of a name with several, or looked up again: attempts that connected",
+        "attempts that connected, if the name has several addresses or was looked up again",
         by="address",
     ),
     Counter(
         "connections.address_failed",
-        "of a name with several, or looked up again: attempts that failed, or were slower than one that began"
-        " later",
+        "attempts that failed, or were slower than a later attempt, if the name has several addresses or was"
+        " looked up again",
         by="address",
     ),
     Counter(
         "connections.address_called_off",
-        "of a name with several, or looked up again: attempts that were not needed any more",
+        "attempts that were not needed any more, if the name has several addresses or was looked up again",
         by="address",
     ),
     Counter(
         "connections.silent",
-        "given up by us: a heartbeat was not answered, or a ping, with nothing else within `ping_timeout`",
+        "given up by us: a heartbeat was not answered, or nothing came within `ping_timeout` of a ping",
         "given up by us: a ping or a heartbeat was not answered",
         kept_as="ended_by_us.silent",
         tone="bad",
     ),
     Counter(
         "connections.broken_frames",
-        "given up by us: what came was no WebSocket",
+        "given up by us: the bytes that came were not WebSocket",
         "given up by us: it broke the WebSocket protocol",
         kept_as="ended_by_us.broken",
         tone="bad",
     ),
     Counter(
         "connections.beyond_codec",
-        "given up by us: the codec could not go on with what came, or not within its bounds",
+        "given up by us: the codec could not read what came, or not within its limits",
         "given up by us: the codec could not read on",
         kept_as="ended_by_us.codec",
         tone="bad",
@@ -598,7 +598,7 @@ CONNECTION_COUNTERS = (
     ),
     Counter(
         "connections.flooded",
-        "given up by us: pings, messages without content, or what they unpack to came without end",
+        "given up by us: a flood of pings, messages without content, or messages that unpack to far more",
         "given up by us: it flooded us",
         kept_as="ended_by_us.flood",
         tone="bad",
@@ -674,7 +674,7 @@ EVENT_COUNTERS = (
     ),
     Counter(
         "events.out_of_order",
-        "came after a later one of their turn",
+        "came after a later event of their turn",
         "out of order",
         hot=True,
         always=True,
@@ -696,7 +696,7 @@ EVENT_COUNTERS = (
     ),
     Counter(
         "events.unmatched",
-        "belong to no turn known",
+        "belong to no known turn",
         "unmatched",
         hot=True,
         always=True,
@@ -707,7 +707,7 @@ EVENT_COUNTERS = (
     ),
     Counter(
         "events.stray_errors",
-        "errors by the protocol's `fail` or `refuse` that ended no turn: they named none, or one that was"
+        "errors by the protocol's `fail` or `refuse` that ended no turn: they named no turn, or one that was"
         " complete",
         "errors that ended no turn",
         threshold=True,
@@ -737,14 +737,13 @@ EVENT_COUNTERS = (
     ),
     Counter(
         "events.after_failure",
-        "the first four that came when their turn had failed or was refused; they are among the late, and no"
+        "the first four that came after their turn had failed or was refused; they are among the late, and no"
         " fault of delivery",
         "of the late: their turn had failed",
     ),
     Counter(
         "events.beyond_count",
-        "came for a turn that was complete, as it had as many events as `count` says; or by order when none"
-        " was left",
+        "came for a turn that was complete by `count`, or came by order when no turn was left",
         "beyond the count of their turn",
         threshold=True,
         share_of="events.expected",
@@ -752,14 +751,14 @@ EVENT_COUNTERS = (
     ),
     Counter(
         "events.ignored",
-        "the protocol says that they do not count",
+        "do not count, as the protocol says",
         "ignored as the protocol says",
         always=True,
         tone="good",
     ),
     Counter(
         "events.resumed",
-        "answered on the next connection a turn that had lost its own",
+        "answered a turn on the user's next connection, after its own was lost",
         "resumed (on the next connection)",
         threshold=True,
         share_of="events.expected",
@@ -767,7 +766,7 @@ EVENT_COUNTERS = (
     ),
     Counter(
         "events.coalesced",
-        "came in one read with a later frame, whose time stamp they have",
+        "came in one read with a later frame, and have its time stamp",
         "coalesced in one read",
         hot=True,
         always=True,
@@ -787,7 +786,7 @@ EVENT_COUNTERS = (
     ),
     Counter(
         "events.unpaired",
-        "one of a pair came and the other did not",
+        "one event of a pair came and the other did not",
         "without their pair",
         hot=True,
         always=True,
@@ -823,26 +822,26 @@ EVENT_COUNTERS = (
     ),
     Counter(
         "events.delivered",
-        "brought about by other users of the same audience",
+        "caused by other users of the same audience",
         "of other users, for all of their audience",
         tone="good",
     ),
     Counter(
         "events.answered",
-        "requests of the target's own, which were answered",
+        "requests of the target that loadtest answered",
         "requests of the target, answered",
         tone="good",
     ),
     Counter(
         "events.awaited",
-        "came while a turn waited for them to send its next message",
+        "came while a turn waited for them before sending its next message",
         "awaited by turns that had more to send",
         tone="good",
     ),
     Counter("events.dated", "carried the time at which the target sent them", "with the target's time"),
     Counter(
         "events.undated",
-        "had something where the time that they were sent at should stand, and it could not be read as one",
+        "had a value in place of the time at which they were sent that could not be read as a time",
         "with a time that could not be read",
         tone="doubt",
     ),
@@ -854,7 +853,7 @@ EVENT_COUNTERS = (
     ),
     Counter(
         "events.pushed",
-        "sent by the target of itself, in a run that sends nothing",
+        "sent by the target unasked, in a run that sends nothing",
         "sent by the target of itself",
         threshold=True,
         higher_is_better=True,
@@ -862,13 +861,13 @@ EVENT_COUNTERS = (
     ),
     Counter(
         "events.unanswered",
-        "requests and heartbeats of the target's, more than 1,000 a second of one connection, not answered",
+        "requests and heartbeats of the target that were not answered: over 1,000 a second on a connection",
         "requests of the target, too many to answer",
         tone="doubt",
     ),
     Counter(
         "events.value_too_large",
-        "values of more than 4,096 characters that a protocol was to keep, and that were not kept",
+        "values of more than 4,096 characters, which a protocol should have stored and did not",
         "values too large to keep",
         tone="doubt",
     ),
@@ -901,7 +900,7 @@ TURN_COUNTERS = (
     Counter("turns.numbered", "turns whose events carried sequence numbers", hot=True, always=True),
     Counter(
         "turns.no_first_event",
-        "turns that came to no good end and got no event; of those without an end, none within `timeout`",
+        "turns that did not end well and got no event; if they have no end, none within `timeout`",
         by_kind=True,
     ),
     Counter(
@@ -919,7 +918,7 @@ TURN_COUNTERS = (
     ),
     Counter(
         "turns.ended_again",
-        "ends that came for a turn that was complete, or had come in it before",
+        "ends that came for a turn that was complete, or that had received the same end before",
         "of which an end came again",
         threshold=True,
         share_of="turns.due",
@@ -935,15 +934,15 @@ TURN_COUNTERS = (
     ),
     Counter(
         "turns.request_refused",
-        "turns that were complete though the target did not answer their request by HTTP with success",
+        "turns that were complete, although the target did not answer their HTTP request with success",
         "complete, their request refused",
         threshold=True,
         share_of="turns.due",
         tone="bad",
     ),
     Counter("turns.marked", "complete turns whose events carried their user's mark"),
-    Counter("turns.unnumbered", "complete turns without sequence numbers, where others carried some"),
-    Counter("turns.unmarked", "complete turns without a user's mark, where others carried one"),
+    Counter("turns.unnumbered", "complete turns without sequence numbers, if other turns had some"),
+    Counter("turns.unmarked", "complete turns without a user's mark, if other turns had one"),
     Counter("turns.failed_by", "turns that failed", by="reason", always=True),
     Counter("turns.timed_out_by", "turns that timed out", by="reason"),
     Counter("turns.lost_by", "turns that were lost", by="reason"),
@@ -951,7 +950,7 @@ TURN_COUNTERS = (
     Counter("turns.abandoned_by", "turns that were abandoned", by="reason"),
     Counter("turns.not_attempted_by", "turns that were not attempted on a ready connection", by="reason"),
     Counter("turns.timed_out_after", "turns that timed out", by="type of the last event"),
-    Counter("turns.misnumbered_by", "turns whose sequence numbers cannot be followed", by="reason"),
+    Counter("turns.misnumbered_by", "turns whose sequence numbers do not count their events", by="reason"),
     Counter("turns.untyped_with", "turns that timed out, whose last event had no type", by="top-level keys"),
     Counter(
         "turns.first_coalesced",
@@ -980,7 +979,7 @@ CONVERSATION_COUNTERS = (
     ),
     Counter(
         "conversations.ended",
-        "those that did not go on when the run was over: complete, or broken off",
+        "conversations that ended before the run was over: complete, or broken off",
         threshold=True,
         higher_is_better=True,
         by_kind=True,
@@ -997,7 +996,7 @@ CONVERSATION_COUNTERS = (
     ),
     Counter(
         "conversations.broken_off",
-        "conversations that ended with a turn that was not complete, or with their connection",
+        "conversations that ended because a turn was not complete or their connection ended",
         "broken off",
         threshold=True,
         share_of="conversations.ended",
@@ -1017,7 +1016,7 @@ DELIVERY_COUNTERS = (
     ),
     Counter(
         "deliveries.missing",
-        "of these, not come within the timeout of a turn",
+        "due copies that did not come within the timeout of a turn",
         "missing",
         threshold=True,
         share_of="deliveries.due",
@@ -1025,7 +1024,7 @@ DELIVERY_COUNTERS = (
     ),
     Counter(
         "deliveries.duplicate",
-        "copies that came to a user once more, where a turn has one event",
+        "copies that came to a user again, if a turn has one event",
         "duplicate",
         threshold=True,
         share_of="deliveries.due",
@@ -1034,9 +1033,7 @@ DELIVERY_COUNTERS = (
 )
 
 CHAOS_COUNTERS = (
-    Counter(
-        "chaos.malformed.sent", "broken messages sent, all together and", "broken messages sent", by="kind"
-    ),
+    Counter("chaos.malformed.sent", "broken messages sent, in sum and", "broken messages sent", by="kind"),
     Counter("chaos.leavers.left", "users who left in mid-turn", "left in mid-turn"),
     Counter(
         "chaos.leavers.too_late",
@@ -1044,14 +1041,14 @@ CHAOS_COUNTERS = (
         "turns over before their user could leave",
     ),
     Counter("chaos.slow.turns.begun", "turns of slow readers", "turns begun by slow readers"),
-    Counter("chaos.slow.turns.complete", "of these complete", "of these complete"),
-    Counter("chaos.slow.turns.timed_out", "of these timed out", "of these timed out"),
+    Counter("chaos.slow.turns.complete", "turns of slow readers that were complete", "of these complete"),
+    Counter("chaos.slow.turns.timed_out", "turns of slow readers that timed out", "of these timed out"),
     *(
-        Counter(f"chaos.slow.turns.{key}", f"of these {words}")
+        Counter(f"chaos.slow.turns.{key}", f"turns of slow readers {words}")
         for key, words in (
-            ("failed", "failed"),
-            ("lost", "lost"),
-            ("refused", "refused"),
+            ("failed", "that failed"),
+            ("lost", "that were lost"),
+            ("refused", "that were refused"),
             ("no_first_event", "without any event"),
             ("first_coalesced", "whose first event was not the last of its read"),
             ("end_coalesced", "whose last event was not the last of its read"),
@@ -1064,20 +1061,22 @@ CHAOS_COUNTERS = (
     ),
     Counter(
         "chaos.slow.events.after_failure",
-        "events that slow readers took when their turn had failed; they are among those too late",
+        "events that slow readers took after their turn had failed; they are also counted as late",
     ),
     Counter("chaos.slow.events.coalesced", "events of slow readers that shared one read"),
 )
 
 OTHER_COUNTERS = (
-    Counter("tasks.raised", "times a task of a user written in Python raised"),
-    Counter("tasks.failed", "times such a task said that it failed"),
-    Counter("tasks.raised_by", "times such a task raised", by="exception"),
-    Counter("bytes.sent", "bytes written, WebSocket frames with their heads", "sent", hot=True, always=True),
-    Counter("bytes.received", "bytes read, the same", "received", hot=True, always=True),
+    Counter("tasks.raised", "exceptions raised by tasks of users written in Python"),
+    Counter("tasks.failed", "times that such a task said that it failed"),
+    Counter("tasks.raised_by", "exceptions raised by such tasks", by="exception"),
+    Counter("bytes.sent", "bytes written: frames with their heads", "sent", hot=True, always=True),
+    Counter("bytes.received", "bytes read: frames with their heads", "received", hot=True, always=True),
     Counter("pings.sent", "pings sent", hot=True, always=True),
     Counter("pings.answered", "pings that a pong answered", hot=True, always=True),
-    Counter("pings.in_flight", "pings not answered yet when their connection ended, within `ping_timeout`"),
+    Counter(
+        "pings.in_flight", "pings without an answer, younger than `ping_timeout` when their connection ended"
+    ),
     Counter("heartbeats.sent", "heartbeats sent by our clock"),
     Counter("heartbeats.answered", "answers to such heartbeats"),
     Counter("heartbeats.missed", "connections given up because such a heartbeat was not answered"),
@@ -1085,13 +1084,13 @@ OTHER_COUNTERS = (
     Counter("http.answered", "requests of turns by HTTP that were answered with success", "answered well"),
     Counter(
         "http.refused",
-        "requests of turns by HTTP that were answered with another status, or not so that it can be used",
+        "requests of turns by HTTP that were answered with another status, or without a usable answer",
         "not answered well",
         tone="bad",
     ),
     Counter(
         "http.unsent",
-        "requests of turns by HTTP that were not sent: too many waited already, or a value made no request",
+        "requests of turns by HTTP that were not sent: too many waited, or a value made the request invalid",
         "not sent",
         tone="doubt",
     ),
@@ -1107,15 +1106,15 @@ OTHER_COUNTERS = (
         tone="doubt",
     ),
     Counter("compression.sent_payload", "bytes of the messages that were compressed to be sent"),
-    Counter("compression.sent_wire", "bytes of the frames that these became, with their heads"),
+    Counter("compression.sent_wire", "bytes of the frames that these messages became, with their heads"),
     Counter("compression.received_payload", "bytes of the messages received on connections with compression"),
     Counter(
         "compression.received_wire",
-        "bytes read on these, WebSocket frames with their heads, control frames among them",
+        "bytes read on these connections: WebSocket frames with their heads, control frames included",
     ),
     Counter(
         "codec.replies",
-        "frames that the codec answered itself, as its wire demands (pongs, receipts)",
+        "frames with which the codec itself answered, as its protocol demands (pongs, receipts)",
         "answered by the codec itself",
     ),
     Counter(
@@ -1126,7 +1125,7 @@ OTHER_COUNTERS = (
     ),
     Counter(
         "codec.not_taken",
-        "messages not sent, since the target had not acknowledged as many as it takes at a time",
+        "messages not sent, because the target had not acknowledged as many as it takes at a time",
         "not sent: the target had not acknowledged as many as it takes",
         tone="bad",
     ),

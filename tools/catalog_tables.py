@@ -40,7 +40,7 @@ def _counters() -> Iterator[str]:
     yield "|---|---|---|---|"
     for each in catalog.COUNTERS:
         name = f"`{each.name}`" + (f" by {each.by}" if each.by else "")
-        place = f"`{each.kept_as}`" if each.kept_as else "always" if each.always else "where it rose"
+        place = f"`{each.kept_as}`" if each.kept_as else "always" if each.always else "if it rose"
         ratio = f", and `.ratio` of `{each.share_of}`" if each.share_of else ""
         judged = f"number{ratio}" if each.threshold else "–"
         yield f"| {name} | {each.help} | {place} | {judged} |"

@@ -35,16 +35,16 @@ def comparison_warnings(
     if any(row.method == "pairs" for row in rows):
         yield plain_warning(
             "taken_in_turns",
-            "The runs are blocks of two targets that took turns; changes, intervals and p are over pairs of"
-            " blocks, so that what drifted meanwhile cancels.",
-            "None is needed; loadtest compare of the same labels would count the drift as noise.",
+            "The runs are alternating blocks of two targets. Changes, intervals and p are computed from pairs"
+            " of blocks, so that a drift cancels.",
+            "Nothing to do. loadtest compare of the same labels would count the drift as noise.",
         )
     yield from _about_surroundings(differing)
     if rest:
         yield plain_warning(
             "too_many_to_decide",
             f"The thresholds name more than {MAX_PRIMARY} metrics; {', '.join(rest)} only inform.",
-            "Name those that decide in [compare] primary.",
+            "Name the metrics that decide in [compare] primary.",
         )
     yield from _about_rows(sides, [row for row in rows if row.primary])
     yield from _too_noisy(rows)
@@ -92,8 +92,8 @@ def _about_rows(sides: tuple[Side, Side], rows: Sequence[MetricComparison]) -> I
         if row.outliers:
             yield plain_warning(
                 "outlier_runs",
-                f"{row.name}: far from all other runs: {', '.join(row.outliers)}. Mean, interval and p are"
-                " those of the others.",
+                f"{row.name}: these runs lie far from all others: {', '.join(row.outliers)}. Mean, interval"
+                " and p are of the others alone.",
                 "See what else ran on either machine at that time; run again to see whether it recurs.",
             )
     planned = [row.name for row in rows if row.name.startswith("rates.") and _set_by_plan(sides, row.name)]
@@ -119,8 +119,8 @@ def _too_noisy(rows: Sequence[MetricComparison]) -> Iterator[PlainWarning]:
                 "percentile_too_noisy",
                 f"{row.name} differs by {format_ratio(row.spread)} from run to run, too much for a verdict;"
                 f" on the same runs {quieter[0]} has one.",
-                f"Name it before the next comparison: --primary {quieter[0]}. It says nothing of the slow"
-                " tail, which takes more or longer runs.",
+                f"Choose it before the next comparison: --primary {quieter[0]}. It does not cover the slow"
+                " tail, which needs more or longer runs.",
             )
 
 

@@ -176,7 +176,7 @@ def misnumbered(turns: Manifest) -> str:
     """Why loss, duplicates and order are not known of some turns; empty where they are known of all."""
     n = sum(section(turns, MISNUMBERED).values())
     return (
-        f"{_n(n)} {'turn' if n == 1 else 'turns'} carried sequence numbers that cannot be followed"
+        f"{_n(n)} {'turn' if n == 1 else 'turns'} carried sequence numbers that do not count their events"
         if n
         else ""
     )

@@ -58,8 +58,8 @@ def own_delay(
     read_late = _read_late_ms(service, manifest)
     if not read_late or (service.value or 0.0) - read_late > threshold.limit:
         return None
-    own = f"the generator's own lateness of {format_ms(late)}, and of {format_ms(read_late)} when it read"
-    return f"{own}, may be the cause; service time is an upper bound too"
+    own = f"the generator sent {format_ms(late)} late and read {format_ms(read_late)} late, which"
+    return f"{own} may be the cause; service time is an upper bound too"
 
 
 def _surely(threshold: Threshold, manifest: Manifest, measured: Measurement, late: float) -> bool:
@@ -130,7 +130,7 @@ def _reasons(threshold: Threshold, manifest: Manifest) -> Iterator[str]:
 def _unfinished(name: str, manifest: Manifest) -> str:
     """What became of the turns that have no time of a metric: which never had it, or how they ended."""
     if not name.startswith("turn.completion"):
-        return "turns never had what it times"
+        return "some turns never had the event that it times"
     turns = section(manifest, "counts", "measured", "turns")
     ended = (
         (count_or_zero(turns.get(each)), each.replace("_", " ")) for each in (*FAILURES, "not_attempted")

@@ -108,7 +108,7 @@ def lateness(manifest: Manifest, thresholds: Thresholds) -> Iterator[RunWarning]
     if late is not None and late > allowed:
         names = list(dict.fromkeys(each.name for each in thresholds if late_for(each, manifest) is not None))
         numbers = {"lateness_ms": late, "allowed_ms": allowed, "thresholds": names}
-        touched = f"; it touches {', '.join(names)}" if names else ""
+        touched = f". It affects {', '.join(names)}" if names else ""
         share = "The latest message was" if few_sent(manifest) else "One message in a hundred was"
         words = {"lateness_ms": format_ms(late), "allowed_ms": format_ms(allowed)}
         told = {**words, "told": touched, "share": share}
@@ -208,7 +208,7 @@ def coalescing(manifest: Manifest) -> Iterator[RunWarning]:
         numbers = {"share": share, "received": received, "bounds": bounded}
         words = {
             "share": format_ratio(share),
-            "told": f"; percentiles of turns that are upper bounds: {told}" if told else "",
+            "told": f". These percentiles of turns are upper bounds: {told}" if told else "",
         }
         found = warning("coalesced_reads", numbers, words)
         yield replace(found, remedy=f"{_why_together(manifest)} {found.remedy}")
@@ -227,11 +227,11 @@ def _why_together(manifest: Manifest) -> str:
     """Why events were read together, as far as the generator's CPU shows."""
     cpu = number(section(manifest, "generator", "cpu").get("mean"))
     if cpu is None:
-        return "Whether the generator was busy is not known, for its CPU was not read."
+        return "Whether the generator was busy is not known, because its CPU was not read."
     if saturated(manifest) or cpu > BUSY:
         return f"The generator was busy (CPU {format_ratio(cpu)}): use more --processes."
     idle = f"Nothing to do: the generator was not busy (CPU {format_ratio(cpu)})"
-    return f"{idle}, so the target wrote them together, or nearly so."
+    return f"{idle}, so the target wrote the events together, or nearly so."
 
 
 def _bounded(manifest: Manifest) -> dict[str, list[str]]:

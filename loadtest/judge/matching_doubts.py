@@ -24,28 +24,30 @@ TIMES_OF_TURNS = ("turn.", "event.gap", "conversation.")
 AFTER_TIMEOUT = "replies that are matched by order came after a timeout, and may answer earlier turns"
 
 UNSURE = (
-    "answers are matched by order, and came while several turns were in flight on their connection: which of"
-    " them they answer is not known; the protocol file may say `ordered = true`, or where a turn's id stands"
+    "answers are matched by order, and several turns were in flight on a connection, so which turn each"
+    " answers is not known; if the target answers in order, say `ordered = true` in the protocol file, else"
+    " say where a turn's id stands"
 )
 
 CONTRADICTED = (
-    "turns ended without what the protocol requires while several were in flight, matched by order: the"
-    " protocol file says that answers come in order, and what came contradicts it"
+    "turns that are matched by order ended without what the protocol requires, while several were in flight:"
+    " the answers do not come in the order that the protocol file assumes"
 )
 
 GOES_ON = (
-    "more than 1 % of the events came for turns that `count` had ended: the target sent them twice, or turns"
-    " are longer than was measured; the protocol file may count more events, or say which one is the `end`"
+    "more than 1 % of the events came for turns that `count` had ended: the target sent events twice, or"
+    " turns are longer than was measured; the protocol file may need a higher `count`, or say which event is"
+    " the `end`"
 )
 
 UNASKED = (
-    "answers are matched by order, and an `end` came for more than 1 % of the turns when none was left to"
-    " end: the target sends it twice, or unasked, so that others may have ended the wrong turn; the protocol"
-    " file may name another `end`, or say where a turn's id stands"
+    "answers are matched by order, and for more than 1 % of the turns an `end` came when no turn was left to"
+    " end: the target sends it twice, or unasked, so others may have ended the wrong turn; the protocol file"
+    " may name another `end`, or say where a turn's id stands"
 )
 
 UNMATCHED = (
-    "more than 1 % of the events belong to no turn, so that answers may be among them, or they among the"
+    "more than 1 % of the events belong to no turn; some may be answers, or events like them were taken for"
     " answers; the protocol file may name them in `ignore` or as a heartbeat"
 )
 

@@ -27,7 +27,7 @@ HOW_TO_LOG_IN = (
 SILENT = "no answer"
 """How the reason of a layer that never answered begins."""
 
-_PLAIN_HTTP = "The server speaks HTTP and no WebSocket there: is the path of the URL right?"
+_PLAIN_HTTP = "The server speaks HTTP there, but not WebSocket: is the path of the URL right?"
 
 _BY_STATUS = {
     FORBIDDEN: (
@@ -40,15 +40,15 @@ _BY_STATUS = {
 
 _NO_STATUS = {
     "answer to the upgrade is not valid:": (
-        "The server agreed to the upgrade (HTTP 101), and not in a way that we can take: the reason says why."
-        " If it speaks of an extension or a window, try target.compression = false."
+        "The server agreed to the upgrade (HTTP 101), but its answer is not valid: the reason says why."
+        " If the reason names an extension or a window, try target.compression = false."
     ),
     "answer is not http": (
-        "What listens there speaks no HTTP: is the port right, and is it wss:// instead of ws://?"
+        "The server there speaks no HTTP: is the port right? Must the URL begin with wss:// instead of ws://?"
     ),
     "upgrade: closed": (
-        "The server ended the connection without a whole answer to the upgrade: does it speak WebSocket"
-        " there, and is it wss:// instead of ws://?"
+        "The server ended the connection before its answer to the upgrade was complete. Does it speak"
+        " WebSocket there? Must the URL begin with wss:// instead of ws://?"
     ),
 }
 """By words of the reason, what an upgrade that failed without a status of HTTP means."""
@@ -75,7 +75,7 @@ def still_opening(manifest: Manifest) -> str:
 
 
 def _resolve(_manifest: Manifest, _reasons: str) -> str:
-    return "The target's name leads nowhere: is it spelt right, and known to this machine?"
+    return "The target's name leads nowhere: is it spelt right, and does this machine know it?"
 
 
 def _tcp(manifest: Manifest, reasons: str) -> str:
@@ -86,21 +86,21 @@ def _tcp(manifest: Manifest, reasons: str) -> str:
 
 
 def _silent_tls(_manifest: Manifest, _reasons: str) -> str:
-    return "The server does not answer the TLS handshake: is it ws:// instead of wss://?"
+    return "The server does not answer the TLS handshake. Must the URL begin with ws:// instead of wss://?"
 
 
 def _silent_upgrade(_manifest: Manifest, _reasons: str) -> str:
-    return "The server took the connection and does not answer the upgrade: does it speak WebSocket there?"
+    return "The server took the connection, but does not answer the upgrade: does it speak WebSocket there?"
 
 
 def _prepare(_manifest: Manifest, _reasons: str) -> str:
-    return "A step of [[prepare]] was not done: its name stands before the reason."
+    return "A step of [[prepare]] failed; its name stands before the reason."
 
 
 def _proxy(manifest: Manifest, reasons: str) -> str:
     proxy = section(manifest, "target", "proxy").get("url") or "the proxy"
     if "407" in reasons:
-        return f"{proxy} asks who we are: write user and password into its URL."
+        return f"{proxy} asks for a login: write user and password into its URL."
     return f"{proxy} did not connect to the target: may it reach that host and port?"
 
 
@@ -109,7 +109,7 @@ def _tls(manifest: Manifest, reasons: str) -> str:
         return _silent_tls(manifest, reasons)
     plain = any(word in reasons for word in ("eof", "wrong_version", "wrong version", "record layer"))
     if plain:
-        return "The server does not speak TLS there: is it ws:// instead of wss://?"
+        return "The server does not speak TLS there. Must the URL begin with ws:// instead of wss://?"
     return "The server's certificate was not accepted: give its authority as target.ca_file."
 
 
@@ -138,7 +138,7 @@ def _auth(manifest: Manifest, reasons: str) -> str:
     if sends and _STATUS.search(reasons) is None:
         return (
             "The server refused what a step of `ready` in the protocol sends: is the credential in it right?"
-            " (What [target] carries goes with the upgrade, which was accepted.)"
+            " (Credentials of [target] go with the upgrade, and the server accepted it.)"
         )
     return f"The server did not take the credential, or wants one: {HOW_TO_LOG_IN}."
 
@@ -147,8 +147,8 @@ def _ready(manifest: Manifest, _reasons: str) -> str:
     name = settings(manifest, "protocol").get("name")
     protocol = f"protocol {name}" if name else "the protocol"
     return (
-        f"The server answered the upgrade, but not as {protocol} expects. If it speaks another one, begin"
-        " with: loadtest init URL"
+        f"The server answered the upgrade, but not as {protocol} expects. If it speaks another protocol,"
+        " begin with: loadtest init URL"
     )
 
 

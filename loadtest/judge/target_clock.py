@@ -152,5 +152,5 @@ def warnings(manifest: Manifest) -> Iterator[RunWarning]:
         yield warning("target_clock_differs", numbers, {"told": str(clock.get("reason"))})
         return
     below, above = (format_duration(abs(each) * NS_PER_MS) for each in error)
-    where = ", which are one, since the target is on this host" if clock.get("same_host") else ""
+    where = ", which are the same clock, because the target is on this host" if clock.get("same_host") else ""
     yield warning("age_by_two_clocks", numbers, {"where": where, "told": f"{below} less or {above} more"})

@@ -34,8 +34,8 @@ MAX_NAMED = 5
 GIVEN_UP = {
     "silent": "that answered no ping and sent nothing else within ping_timeout",
     "broken": "that broke the WebSocket protocol",
-    "codec": "of which the codec could not read on",
-    "flood": "that flooded us with pings, messages without content, or what they unpack to",
+    "codec": "that the codec could not read further",
+    "flood": "that flooded us with pings, messages without content, or messages that unpack to far more",
     "too_long": "that sent a message longer than target.max_message",
 }
 """Why we gave a connection up, in words."""
@@ -253,7 +253,7 @@ def delivery(manifest: Manifest) -> Iterator[RunWarning]:
 NOT_FOLLOWED = {
     "gap_too_wide": "with a gap of more than 65,536",
     "below_start": "below `sequence_start`",
-    "not_whole": "that is no whole number",
+    "not_whole": "that is not a whole number",
 }
 """Why the sequence numbers of a turn cannot be followed, in words."""
 

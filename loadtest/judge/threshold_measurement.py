@@ -57,7 +57,7 @@ LACKED = {
 }
 """What a turn without a time did, where it is not that it was not complete."""
 
-OF_A_PART = "which kind each turn of a part of the run was is not kept; an earlier version wrote it"
+OF_A_PART = "an earlier version wrote this run, and did not store which kind each turn of a part was"
 
 Bound = tuple[float, float | None]
 """The true value is at least the first and below the second; None: no upper end."""
@@ -144,8 +144,8 @@ def _complete_of_kept(manifest: Manifest) -> Measurement:
     }
     of = sum(kept.values())
     if not of:
-        return Measurement(None, 0, "no turn came to an end that the plan did not bring about")
-    return Measurement(kept["complete"] / of, of, "without turns that the plan itself kept from their end")
+        return Measurement(None, 0, "the plan itself disturbed every turn that ended")
+    return Measurement(kept["complete"] / of, of, "without turns that the plan itself disturbed")
 
 
 def _stray_errors(manifest: Manifest) -> Measurement:
@@ -229,7 +229,7 @@ def _statistic(manifest: Manifest, metric: str, statistic: str) -> Measurement:
         return Measurement(None, n, str(why), None if below is None else (0.0, below))
     aged = age_bound(manifest, metric, value)
     if aged is not None:
-        return Measurement(value, n, "exact to how far the target's clock may be from ours", aged)
+        return Measurement(value, n, "exact to how much the target's clock may differ from ours", aged)
     bound = _step_bound(manifest, value)
     return Measurement(value, n, _qualified(manifest, found, statistic, bound), bound)
 
@@ -252,7 +252,7 @@ def _qualified(manifest: Manifest, metric: Manifest, statistic: str, bound: Boun
     if metric.get("upper_bound") and share is not None:
         return f"{UPPER_BOUND}: {format_ratio(share)} of the events shared a read"
     if statistic in metric.get("bounds", ()):
-        return f"{UPPER_BOUND}: too many turns of which the event that counts shared a read with a later one"
+        return f"{UPPER_BOUND}: in too many turns the event that counts shared a read with a later one"
     return None
 
 
@@ -311,7 +311,7 @@ def _count(counts: Manifest, name: str) -> int | None:
 
 def _turns(manifest: Manifest, outcome: str, ratio: str) -> Measurement:
     if section(manifest, "part").get("turns_by") == "second":
-        return Measurement(None, 0, "the turn table was sampled, so that turns cannot be placed in this part")
+        return Measurement(None, 0, "the turn table was sampled, so turns cannot be placed in this part")
     turns = section(manifest, "counts", "measured", "turns")
     _, kind = split_kind(f"turns.{outcome}")
     if kind is not None and section(manifest, "part").get("without_kinds"):
@@ -412,7 +412,7 @@ def _of_cut_turns(counts: Manifest, measured: Measurement) -> Measurement:
     cut, begun = cut_short(counts), count_or_zero(section(counts, "turns").get("begun"))
     if not cut:
         return measured
-    why = f"at least: how many were still to come of {format_count(cut)} turns that broke off is not known"
+    why = f"at least: how many events of {format_count(cut)} turns that broke off were missing is not known"
     bound = (measured.value or 0.0, None) if cut > begun * FEW_CUT else None
     return Measurement(measured.value, measured.n, why, bound)
 

@@ -41,7 +41,7 @@ def _left_out(past: RunHistory) -> Iterator[PlainWarning]:
         yield plain_warning(
             "run_left_out",
             f"{_names(ids)} {does} not count: {reason}.",
-            "Nothing, unless they should: then run them again, or see another machine with --machine.",
+            "Nothing to do. If they should count, run them again, or choose a machine with --machine.",
         )
     others = sum(map(len, list(groups.values())[MAX_REASONS:]))
     if others:
@@ -61,8 +61,8 @@ def _down(past: RunHistory) -> Iterator[PlainWarning]:
     for reason, ids in groups.items():
         yield plain_warning(
             "target_down",
-            f"{_names(ids)} {reason}; no level is made of {'it' if len(ids) == 1 else 'them'}.",
-            "See why with loadtest report; once it is mended for good, accept what came before with"
+            f"{_names(ids)} {reason}; {'it counts' if len(ids) == 1 else 'they count'} for no level.",
+            "See the cause with loadtest report. Once it is mended for good, accept the runs before it with"
             " loadtest runs baseline.",
         )
 
@@ -75,9 +75,9 @@ def _young(deciding: Sequence[MetricTrend], outcome: str) -> Iterator[PlainWarni
     told = ", ".join(f"{each.name} ({each.newest.before})" for each in young)
     yield plain_warning(
         "too_little_history",
-        f"The newest run cannot be judged yet on {told}: in brackets how many runs before it stand at its"
-        f" level; it takes {MIN_HISTORY}. A change of level is found once {FOLLOWING} runs follow it.",
-        "Keep the runs, and run it again every night."
+        f"The newest run cannot be judged yet on {told}. The numbers in brackets say how many earlier runs"
+        f" are at its level; {MIN_HISTORY} are needed. A new level is found once it has {FOLLOWING} runs.",
+        "Keep the runs, and run the scenario again every night."
         if outcome == "too little history"
         else "Wait for more runs; meanwhile compare with labels of several runs each.",
     )
@@ -87,12 +87,13 @@ def _odd(past: RunHistory, deciding: Sequence[MetricTrend]) -> Iterator[PlainWar
     """Runs of the newest level that lie outside what it predicts, and do not count for it."""
     last = len(past.runs) - 1
     places = sorted({at for each in deciding for at in each.odd if each.newest_from <= at < last})
+    lies, them = ("lies", "it") if len(places) == 1 else ("lie", "them")
     if places:
         yield plain_warning(
             "odd_runs",
-            f"{_names([str(past.runs[at].get('id')) for at in places])} fell outside what the"
-            " runs before predict; the newest run is not compared with them.",
-            f"Look at them: {FOLLOWING} such runs in a row are a new level.",
+            f"{_names([str(past.runs[at].get('id')) for at in places])} {lies} outside the range that the"
+            f" runs before predict. The newest run is not compared with {them}.",
+            f"Look at {them}: {FOLLOWING} such runs in a row are a new level.",
         )
 
 
@@ -107,7 +108,7 @@ def _surroundings(past: RunHistory) -> Iterator[PlainWarning]:
                 "different_surroundings",
                 f"{after.get('id')} is the first with {'; '.join(changed[:MAX_NAMED])}"
                 f"{' and more' if len(changed) > MAX_NAMED else ''}, which may be the cause of a change.",
-                "Hold the surroundings still, or take what changed there for their doing.",
+                "Keep the surroundings the same, or treat a change at this run as caused by them.",
             )
 
 

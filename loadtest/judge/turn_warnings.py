@@ -50,7 +50,7 @@ def no_turn_found(manifest: Manifest) -> Iterator[RunWarning]:
         keys = _most(section(events, "unmatched_with"))
         paths = list(settings(manifest, "protocol", "events").get("turn") or ())
         numbers = {"unmatched": count_or_zero(events.get("unmatched")), "turn": paths, "keys": keys}
-        told = {"paths": _listed(paths) or "the paths that it names", "keys": "; ".join(keys) or "not told"}
+        told = {"paths": _listed(paths) or "the paths that it names", "keys": "; ".join(keys) or "not known"}
         yield warning("turn_path_never_matched", numbers, told)
 
 
@@ -98,7 +98,7 @@ def _no_type_found(manifest: Manifest, numbers: dict[str, Any]) -> RunWarning:
     """Events came, and none of them had a type: the protocol's ``type`` path is wrong."""
     keys = _most(section(manifest, "counts", "turns", "untyped_with"))
     paths = list(settings(manifest, "protocol", "events").get("type") or ())
-    told = {"paths": _listed(paths) or "any path", "keys": "; ".join(keys) or "not told"}
+    told = {"paths": _listed(paths) or "any path", "keys": "; ".join(keys) or "not known"}
     return warning("type_path_never_matched", {**numbers, "type": paths, "keys": keys}, told)
 
 

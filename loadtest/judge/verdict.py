@@ -1,10 +1,11 @@
 """The verdict: pass, fail, invalid, unreachable, interrupted or error, by a fixed order of precedence.
 
-The first that applies: a run that failed before it began (2) or by a fault of ours (70), interrupted (130),
-no connection was ever ready though we looked (3), whatever else is in doubt an event that reached the wrong user, a ratio of
-success that misses or a flood of the target's (1), a warning that spoils the result (4), a threshold missed,
-or what no threshold knows: no turn complete, turns without an event, connections lost (1), a task that raised
-or failed (1), a threshold not measured (4), nothing measured at all (4), else pass (0).
+The first that applies: a run that failed before it began (2) or by a fault of ours (70); interrupted (130);
+no connection was ever ready though we looked (3); whatever else is in doubt, an event that reached the wrong
+user, a ratio of success that misses, or a flood of the target (1); a warning that spoils the result (4); a
+threshold missed, or a failure that no threshold covers: no turn complete, turns without an event, connections
+lost (1); a task that raised or failed (1); a threshold not measured (4); nothing measured at all (4); else
+pass (0).
 """
 
 from __future__ import annotations
@@ -171,7 +172,7 @@ def _interrupted(case: Case) -> RunVerdict | None:
         return None
     by = case.manifest.get("interrupted_by")
     how = f"Stopped on {by}" if by else "Interrupted"
-    reason = f"{how} before its time; what was measured is kept, and no verdict follows from it."
+    reason = f"{how} before the end. What was measured is stored, but gives no verdict."
     return RunVerdict("interrupted", Exit.INTERRUPTED, reason)
 
 
@@ -255,7 +256,7 @@ def _unasked(case: Case) -> str:
         return ""
     return (
         f"The target flooded us: {format_count(unmatched)} events came that belong to no turn,"
-        f" {format_count(unmatched // asked)} for each that was asked for."
+        f" {format_count(unmatched // asked)} times as many as were asked for."
     )
 
 
@@ -271,7 +272,7 @@ def _poured(case: Case) -> list[str]:
     busy = any(warning.code in BY_WORK for warning in case.warnings)
     if not busy and not 0 < most < count_or_zero(section(counts, "events").get("unmatched")):
         return []
-    return [f"{told} Where it is meant to send them, `ignore` in the protocol file names them."]
+    return [f"{told} If it is meant to send them, name them in `ignore` of the protocol file."]
 
 
 def _failed_anyway(case: Case) -> RunVerdict | None:
@@ -360,9 +361,9 @@ FAILED_BY = {
     "required": "without a required event",
     "pairs": "with a pair of events left open",
     "order": "with events in a wrong order",
-    "id": "since their id was used again",
-    "http": "whose request by HTTP got no answer that can be used",
-    "interleaved": "with events that contradict answers in order, which is the protocol file's doing",
+    "id": "because their id was used again",
+    "http": "without a usable answer to their HTTP request",
+    "interleaved": "because answers do not come in the order that the protocol file assumes",
 }
 """Why turns failed, in words."""
 
@@ -371,7 +372,7 @@ def _failed_by(reason: str) -> str:
     """One such reason; an answer by HTTP has its status in it."""
     by, _, status = reason.partition(" ")
     if by == "http" and status:
-        return f"whose request by HTTP was answered with {status}"
+        return f"because their HTTP request was answered with {status}"
     return FAILED_BY.get(reason, reason)
 
 

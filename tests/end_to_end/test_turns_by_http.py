@@ -142,7 +142,7 @@ def test_a_status_of_an_error_fails_its_turn_and_a_slow_answer_holds_up_nobody(
     assert (http["answered"] <= 40, http["refused"]) == (True, 10)
     (said,) = ended.manifest["error_answers"]
     assert said == 'http: the target answered HTTP 503: {"detail":"too busy"}'
-    assert "whose request by HTTP was answered with 503" in ended.manifest["verdict"]["reason"]
+    assert "because their HTTP request was answered with 503" in ended.manifest["verdict"]["reason"]
     # Half a second is of the slow ones alone.
     rows = ended.turns[ended.turns["done_ns"] > 0]
     took = rows["done_ns"] - rows["sent_ns"]

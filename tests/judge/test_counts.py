@@ -168,7 +168,7 @@ def test_where_numbers_cannot_be_followed_loss_duplicates_and_order_are_unknown(
         for name in ("lost", "duplicate", "out_of_order", "expected"):
             assert part["events"][name] is None
             assert part["events"]["unmeasured"][name] == (
-                "3 turns carried sequence numbers that cannot be followed"
+                "3 turns carried sequence numbers that do not count their events"
             )
         assert part["turns"]["misnumbered_by"] == {"gap_too_wide": 2, "below_start": 1}
 

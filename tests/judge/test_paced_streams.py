@@ -58,7 +58,7 @@ def test_a_run_whose_pace_was_not_kept_is_invalid() -> None:
     late = good_totals(None, {"chunk.lateness": [9.0] * 200})
     made = judged(manifest({"turn.completion.p95": "< 1s"}, **VOICE), late)
     assert (made["verdict"]["outcome"], made["verdict"]["exit_code"]) == ("invalid", 4)
-    assert "It did not hear the file at its pace" in made["verdict"]["reason"]
+    assert "The target did not hear the file at its pace" in made["verdict"]["reason"]
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_turns_that_the_target_failed_fail_the_run_whatever_the_pace_was(
     late = good_totals({"turns.complete": 0, **counters}, {"chunk.lateness": [late_ms] * 200})
     verdict = judged(manifest({"turns.complete.ratio": ">= 99%"}, **VOICE), late)["verdict"]
     assert verdict["outcome"] == outcome
-    assert "It did not hear the file at its pace" in verdict["reason"]
+    assert "The target did not hear the file at its pace" in verdict["reason"]
     assert ("turns.complete.ratio was 0 %" in verdict["reason"]) is (outcome == "fail")
 
 

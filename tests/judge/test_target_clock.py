@@ -44,7 +44,7 @@ def test_two_clocks_that_may_be_alike_leave_an_age_open_by_what_answers_took() -
     measured = lookup("event.age.p95", ended)
     assert measured.value == pytest.approx(30, rel=1e-3)
     assert measured.bound == (pytest.approx(26, rel=1e-2), pytest.approx(32, rel=1e-2))
-    assert measured.reason == "exact to how far the target's clock may be from ours"
+    assert measured.reason == "exact to how much the target's clock may differ from ours"
     assert lookup("event.age.n", ended).value == 200
     (told,) = [each for each in ended["notices"] if each["code"] == "age_by_two_clocks"]
     assert told["message"].endswith("target's clock and ours: the true age may be 4 ms less or 2 ms more.")
@@ -64,7 +64,7 @@ def test_on_this_host_both_are_one_clock() -> None:
         assert ended["generator"]["target_clock"]["error"] == [-1.0, 1.0]
         (told,) = [each for each in ended["notices"] if each["code"] == "age_by_two_clocks"]
         assert (
-            "which are one, since the target is on this host: the true age may be 1 ms less"
+            "which are the same clock, because the target is on this host: the true age may be 1 ms less"
             in told["message"]
         )
 

@@ -169,7 +169,7 @@ def test_few_turns_that_broke_off_leave_the_loss_as_it_is_but_are_told() -> None
     many = {"turns.due": 400, "turns.begun": 400, "turns.complete": 399, "turns.numbered": 400}
     measured = found("events.lost", good_totals({**many, "turns.lost": 1}))
     assert measured.bound is None
-    assert measured.reason == ("at least: how many were still to come of 1 turns that broke off is not known")
+    assert measured.reason == "at least: how many events of 1 turns that broke off were missing is not known"
 
 
 def test_a_foreign_event_of_any_part_of_the_run_is_seen() -> None:
@@ -267,14 +267,14 @@ WILD = {"turns.misnumbered_by.gap_too_wide": 1}
 def test_numbers_that_cannot_be_followed_measure_nothing(name: str, ratio: str) -> None:
     if name + ratio == "events.expected.ratio":
         return
-    why = "1 turn carried sequence numbers that cannot be followed"
+    why = "1 turn carried sequence numbers that do not count their events"
     assert found(name + ratio, good_totals(WILD)) == Measurement(None, 0, why)
 
 
 def test_what_was_lost_beside_numbers_that_cannot_be_followed_is_at_least() -> None:
     seen = found("events.lost", good_totals({**WILD, "events.lost": 3}))
     assert (seen.value, seen.bound) == (3, (3, None))
-    assert seen.reason == "at least: 1 turn carried sequence numbers that cannot be followed"
+    assert seen.reason == "at least: 1 turn carried sequence numbers that do not count their events"
     assert found("events.lost.ratio", good_totals({**WILD, "events.lost": 3})).value is None
 
 

@@ -98,8 +98,8 @@ def test_turns_that_the_target_failed_are_told_with_their_reasons() -> None:
         "turns.failed_by.http 503": 7,
     }
     told = verdict(HELD, totals_=good_totals(by_http))["reason"]
-    assert "3 whose request by HTTP got no answer that can be used" in told
-    assert "7 whose request by HTTP was answered with 503" in told
+    assert "3 without a usable answer to their HTTP request" in told
+    assert "7 because their HTTP request was answered with 503" in told
     told = verdict(HELD, totals_=good_totals({"turns.complete": 30, "turns.failed": 10}))["reason"]
     assert "10 of 40 turns due failed." in told
 
@@ -211,7 +211,7 @@ def test_a_spoilt_run_is_invalid_whatever_was_missed() -> None:
 
 def test_a_run_that_somebody_stopped_says_where() -> None:
     found = verdict(MISSED, interrupted=True, interrupted_by="a page")
-    assert found["reason"].startswith("Stopped on a page before its time; what was measured is kept")
+    assert found["reason"].startswith("Stopped on a page before the end. What was measured is stored")
 
 
 def test_an_interrupted_run_has_no_verdict_but_its_thresholds() -> None:
@@ -578,7 +578,7 @@ def test_a_task_that_raised_fails_a_run_whose_thresholds_held() -> None:
         ("upgrade: no answer yet", "does not answer the upgrade"),
         ("tls: no answer yet", "does not answer the TLS handshake"),
         ("proxy: no answer yet", "did not connect to the target"),
-        ("prepare: not done yet", "A step of [[prepare]] was not done"),
+        ("prepare: not done yet", "A step of [[prepare]] failed"),
         ("tcp: no answer yet", "does not answer: is the address right"),
     ],
 )

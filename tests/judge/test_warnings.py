@@ -323,8 +323,8 @@ def test_numbers_that_cannot_be_followed_are_told_by_kind() -> None:
     told = notices(wild)["sequence_not_followed"]
     assert told.numbers == {"turns": 4, "begun": 40, "by": by}
     assert told.message.startswith(
-        "4 of 40 turns carried sequence numbers that cannot be followed (2 with a gap of more than 65,536,"
-        " 1 below `sequence_start`, 1 that is no whole number):"
+        "4 of 40 turns carried sequence numbers that do not count their events (2 with a gap of more than"
+        " 65,536, 1 below `sequence_start`, 1 that is not a whole number). "
     )
     by_order = dict.fromkeys(("lost", "duplicate", "out_of_order"), "by order")
     assert "sequence_not_followed" not in notices(wild, unmeasured=by_order)
@@ -543,7 +543,7 @@ def test_turns_that_are_only_bounded_are_told_by_percentile() -> None:
 @pytest.mark.parametrize(
     ("cpu", "told"),
     [
-        (0.028, "Nothing to do: the generator was not busy (CPU 2.8 %), so the target wrote them together"),
+        (0.028, "Nothing to do: the generator was not busy (CPU 2.8 %), so the target wrote the"),
         (0.7, "The generator was busy (CPU 70.0 %): use more --processes."),
         (None, "Whether the generator was busy is not known"),
     ],
@@ -580,7 +580,7 @@ def test_an_end_that_never_comes_is_told_with_what_came_last() -> None:
     protocol = {"events": {"end": ["finishd"], "fail": ["broke"]}}
     told = notices(made, scenario__settings__protocol=protocol)["end_never_seen"]
     assert told.message == (
-        "40 of 40 turns timed out, and none was ever ended by an event: none of `finishd`, `broke` came;"
+        "40 of 40 turns timed out, and no event ended a turn: none of `finishd`, `broke` came;"
         " the last event they received: `finished` (38), none at all (2)."
     )
 
@@ -658,10 +658,10 @@ def test_load_that_is_missing_is_told_of_the_measured_part_too() -> None:
         ("resolve", "", "leads nowhere"),
         ("tcp", "tcp: Connection refused", "Nothing listens at 127.0.0.1:9421"),
         ("tcp", "tcp: timed out", "127.0.0.1:9421 does not answer"),
-        ("prepare", "prepare: room: the target answered HTTP 500", "A step of [[prepare]] was not done"),
-        ("proxy", "proxy: the proxy answered HTTP 407 No", "the proxy asks who we are"),
+        ("prepare", "prepare: room: the target answered HTTP 500", "A step of [[prepare]] failed"),
+        ("proxy", "proxy: the proxy answered HTTP 407 No", "the proxy asks for a login"),
         ("proxy", "proxy: the proxy answered HTTP 403 No", "did not connect to the target"),
-        ("tls", "tls: UNEXPECTED_EOF_WHILE_READING", "is it ws:// instead of wss://?"),
+        ("tls", "tls: UNEXPECTED_EOF_WHILE_READING", "Must the URL begin with ws:// instead of wss://?"),
         ("tls", "tls: self-signed certificate", "target.ca_file"),
         ("upgrade", "", "path"),
         ("upgrade", "upgrade: the target answered HTTP 404 Not Found", "path"),
@@ -671,11 +671,11 @@ def test_load_that_is_missing_is_told_of_the_measured_part_too() -> None:
         (
             "upgrade",
             "upgrade: the answer to the upgrade is not valid: Unsupported extension: name = x",
-            "agreed to the upgrade (HTTP 101), and not in a way that we can take",
+            "agreed to the upgrade (HTTP 101), but its answer is not valid",
         ),
         ("upgrade", "upgrade: the answer is not HTTP: no WebSocket server listens there", "speaks no HTTP"),
-        ("upgrade", "upgrade: closed without an answer to the upgrade", "without a whole answer"),
-        ("upgrade", "upgrade: closed in the middle of the answer to the upgrade", "without a whole answer"),
+        ("upgrade", "upgrade: closed without an answer to the upgrade", "before its answer"),
+        ("upgrade", "upgrade: closed in the middle of the answer to the upgrade", "before its answer"),
         ("upgrade", "upgrade: the target answered HTTP 403 Forbidden", "does it ask for a header Origin"),
         ("upgrade", "upgrade: the target answered HTTP 403 Forbidden", "a step of [[prepare]]"),
         ("auth", "", "[target] auth, headers, cookies and query"),
@@ -832,7 +832,7 @@ def test_a_generator_that_stood_still_did_not_measure(
 @pytest.mark.parametrize(
     ("protocol", "keys", "told"),
     [
-        ({"type": ["kind", "x.y"]}, {}, "had no type at `kind`, `x.y`; top-level keys seen: not told."),
+        ({"type": ["kind", "x.y"]}, {}, "had no type at `kind`, `x.y`; top-level keys seen: not known."),
         ({}, {"turns.untyped_with.event, n": 40}, "had no type at any path; top-level keys seen: event, n."),
     ],
 )
