@@ -71,7 +71,7 @@ def test_a_percentile_that_is_too_noisy_names_the_one_that_decides() -> None:
         if each["code"] == "percentile_too_noisy"
     ]
     assert "turn.first_event.p95 differs by 3" in told["message"]
-    assert "turn.first_event.p50 has one" in told["message"]
+    assert "turn.first_event.p50 has a verdict" in told["message"]
     assert "--primary turn.first_event.p50" in told["remedy"]
 
 
