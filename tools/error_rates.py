@@ -272,8 +272,8 @@ def page_part(pairs: int, searched: int) -> Iterator[str]:
     yield f"{pairs:,} comparisons per row, {5 * pairs:,} at +3 %: {sides}, smallest effect 5 %. For failures:"
     drawn = next(size for size in itertools.count(SIZE) if math.comb(2 * size, size) > SPLITS)
     yield (
-        f"{TURNS:,} turns per run, smallest effect 0.5 points or a doubling. From {drawn} against {drawn} runs"
-        f" on, {SPLITS:,} random exchanges are made."
+        f"{TURNS:,} turns per run, smallest effect 0.5 points or a doubling. From {drawn} against {drawn}"
+        f" runs on, {SPLITS:,} random exchanges are made."
     )
     yield from ("", *table(sources(), pairs, searched))
     yield from ("", "Metrics that move nearly as one:", "")

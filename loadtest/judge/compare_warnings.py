@@ -43,7 +43,7 @@ def comparison_warnings(
     if rest:
         yield plain_warning(
             "too_many_to_decide",
-            f"The thresholds name more than {MAX_PRIMARY} metrics; {', '.join(rest)} do not decide.",
+            f"The thresholds name more than {MAX_PRIMARY} metrics. These do not decide: {', '.join(rest)}.",
             "Name the metrics that decide in [compare] primary.",
         )
     yield from _about_rows(sides, [row for row in rows if row.primary])

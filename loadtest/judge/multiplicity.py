@@ -413,9 +413,7 @@ def _why(word: Word, each: _MetricSamples, p: float, enough: int | None, *, hidi
     if each.levels[1].never:
         return "some runs of the candidate have no value; only its other runs were compared"
     if hiding:
-        return (
-            "runs of the candidate are outliers for the worse; more runs show whether this happens again"
-        )
+        return "runs of the candidate are outliers for the worse; more runs show whether this happens again"
     unit = "pairs of blocks" if each.paired else "runs per side"
     now = min(each.runs)
     if enough is None:

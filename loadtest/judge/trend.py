@@ -154,7 +154,7 @@ def _rulings(
         yield TrendVerdict("cannot tell", Exit.INVALID, said)
     if better := _moved(deciding, BETTER):
         yield TrendVerdict(better[0], Exit.PASS, f"{better[1]}; nothing is worse.")
-    said = "The newest run fits its level in every metric that decides."
+    said = "The newest run fits its level in what decides."
     yield TrendVerdict("no change found", Exit.PASS, said)
 
 
