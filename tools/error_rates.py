@@ -4,8 +4,8 @@
     python -m tools.error_rates --pairs 200 --dry           a quick look, nothing written
     python -m tools.error_rates --learn results/            keep what runs of the labels below measured
 
-Every row is of at least 2,000 pairs, of 5 against 5 runs or of 8 against 8, judged by the code that judges
-stored runs. A pair is "slower" where `loadtest compare` would end with 1. Spreads are lognormal; the rows
+Every row has at least 2,000 comparisons of 5 against 5 runs or of 8 against 8, made by the code that judges
+stored runs. A comparison is "slower" if `loadtest compare` would end with 1. Spreads are lognormal; the rows
 "measured" draw their runs from real ones, of one build on one machine, that were kept by --learn (labels aa,
 base, same, d10, d50).
 """
@@ -13,7 +13,9 @@ base, same, d10, d50).
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
+import math
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -61,7 +63,7 @@ AS_ONE = 0.9
 
 FOUND = 0.95
 SPLITS = 2_000
-"""So many ways to split more than 5 against 5 runs are tried here, drawn by chance; enough for rates."""
+"""Random exchanges of runs that are made here where there are more of them; enough for rates."""
 
 AT_ONCE = 60_000
 """Splits of runs that are looked at together: as many as a processor's cache holds."""
@@ -189,12 +191,12 @@ HEADS = (
     "slower at +0 %",
     "at +3 %",
     "at +10 %",
-    "runs a side that find +10 % in 95 of 100",
+    "runs per side that find +10 % in 95 of 100",
     "only p99 +20 %: slower on p99 alone",
     "one build called the same, 5 against 5",
-    "8 against 8",
+    "the same, 8 against 8",
     "failures 0 % to 2 %: worse on turns.complete.ratio",
-    "+20 % at 8 against 8, one run of the baseline 5 times as long",
+    "slower at +20 %, 8 against 8, one run of the baseline 5 times as long",
 )
 
 
@@ -233,10 +235,10 @@ def real_pairs() -> Iterator[str]:
     alarms = int(judged(before, after, rules()).slower.any(axis=-1).sum())
     yield from (
         "",
-        f"The measured runs in the order they were made, every 5 against the 5 after: {alarms} of",
+        f"The measured runs in the order in which they were made, every 5 against the next 5: {alarms} of",
     )
     yield f"{len(starts)} are called slower."
-    yield from ("", "Real runs against the simulator, 5 against 5, made in turns:", "")
+    yield from ("", "Real runs against the simulator, 5 against 5, made alternately:", "")
     yield "| its delays | verdict | " + " | ".join(f"`{name}`" for name in NAMES) + " |"
     yield "|---|---|" + "---:|" * len(NAMES)
     before = np.log(np.array(kept["base"]))
@@ -267,10 +269,14 @@ def overall(told: Words) -> str:
 def page_part(pairs: int, searched: int) -> Iterator[str]:
     """The part of the page that this command makes."""
     sides = f"{SIZE} against {SIZE} runs, {len(NAMES)} primary metrics"
-    yield f"{pairs:,} pairs a row, {5 * pairs:,} at +3 %, {sides}, smallest effect 5 %; of failures,"
-    yield f"of {TURNS:,} turns a run, 0.5 points or a doubling. Above 5 against 5, {SPLITS:,} splits tried."
+    yield f"{pairs:,} comparisons per row, {5 * pairs:,} at +3 %: {sides}, smallest effect 5 %. For failures:"
+    drawn = next(size for size in itertools.count(SIZE) if math.comb(2 * size, size) > SPLITS)
+    yield (
+        f"{TURNS:,} turns per run, smallest effect 0.5 points or a doubling. From {drawn} against {drawn}"
+        f" runs on, {SPLITS:,} random exchanges are made."
+    )
     yield from ("", *table(sources(), pairs, searched))
-    yield from ("", "Metrics that move nearly as one, so that six say little more than one:", "")
+    yield from ("", "Metrics that move nearly as one:", "")
     as_one = [Source(f"{spread:.0%}, correlation {AS_ONE:g}", spread, AS_ONE) for spread in SPREADS]
     yield from (*table(as_one, pairs, searched), *real_pairs())
 
@@ -293,10 +299,10 @@ def learn(results: Path) -> None:
 def main() -> None:
     """Make the table, or learn."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--pairs", type=int, default=2_000, help="pairs a row")
-    parser.add_argument("--searched", type=int, default=200, help="pairs a step of the search for repeats")
+    parser.add_argument("--pairs", type=int, default=2_000, help="comparisons per row")
+    parser.add_argument("--searched", type=int, default=200, help="comparisons per step of a search")
     parser.add_argument("--dry", action="store_true", help="print, write nothing")
-    parser.add_argument("--learn", type=Path, metavar="RESULTS", help="keep what runs measured")
+    parser.add_argument("--learn", type=Path, metavar="RESULTS", help="store what runs measured")
     asked = parser.parse_args()
     if asked.learn:
         learn(asked.learn)

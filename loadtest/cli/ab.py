@@ -1,4 +1,4 @@
-"""``loadtest ab``: two targets that take turns."""
+"""``loadtest ab``: two targets, alternating."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ Examples:
 @option("--processes", metavar="N", type=WholeNumber(), default=1, help="Local load-generator processes.")
 @option("--output", metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
         help="Where to write the comparison; default: beside the runs.")  # fmt: skip
-@option("--lenient", is_flag=True, help="Exit with 0 instead of 4 where the comparison cannot tell.")
+@option("--lenient", is_flag=True, help="Exit with 0 instead of 4 if the verdict is cannot tell.")
 @option("--insecure", is_flag=True, help="Do not verify the targets' certificates; every report will say so.")
 @results_option("AB")
 def command(scenario: str, **options: Any) -> int:
     """Run SCENARIO against two targets alternately, a b b a b a a b, and compare them pair by pair.
 
-    Drift acts on both blocks of a pair and cancels out. The exit code: 0 same or faster, 1 worse,
-    slower or a threshold newly missed, 3 unreachable, 4 cannot tell.
+    Drift acts on both blocks of a pair and cancels out. Exit codes: 0 same, faster or better; 1 worse,
+    slower or a threshold newly missed; 3 unreachable; 4 cannot tell.
     """
     from loadtest.errors import Exit, worst_of
     from loadtest.run.ab import AbOptions, run_ab
@@ -87,7 +87,7 @@ def command(scenario: str, **options: Any) -> int:
 
 
 def _compared(taken: AbResult, *, lenient: bool) -> Compared:
-    """The pairs, weighed as such."""
+    """The comparison, pair by pair."""
     from loadtest.judge.compare import compare
     from loadtest.judge.samples import paired_sides
     from loadtest.show.comparison import compared

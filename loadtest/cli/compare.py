@@ -1,4 +1,4 @@
-"""``loadtest compare``: runs held against runs."""
+"""``loadtest compare``: runs compared with runs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FILES = {
 """What a view is called in a folder."""
 
 WRITTEN = ("terminal", "html", "markdown", "json", "junit")
-"""The views that a command writes that makes its runs itself."""
+"""The views that are written by a command that makes its own runs."""
 
 EXAMPLES = """\b
 Examples:
@@ -58,16 +58,16 @@ Examples:
 @option("--noise", metavar="LABEL", type=Stored(), help="Measure how much runs of one build differ.")
 @option("--exploratory", is_flag=True, help="Also list the metrics that do not decide the verdict.")
 @option("--force", is_flag=True, help="Compare runs even if their load differs.")
-@option("--lenient", is_flag=True, help="Exit with 0 instead of 4 where the comparison cannot tell.")
+@option("--lenient", is_flag=True, help="Exit with 0 instead of 4 if the verdict is cannot tell.")
 @results_option("COMPARE")
 def command(runs: tuple[str, ...], **options: Any) -> int:
     """Compare the runs of one or more CANDIDATEs with those of BASELINE.
 
-    Each is a label (all its runs are repeats), a run, or baseline. Per metric the verdict is faster or slower
-    (of ratios and rates: better or worse), same or cannot tell; it takes 4 runs a side, or 8 stored runs
-    against one.
+    An argument is a label (all its runs are repeats), a run, or baseline. Each metric is faster, slower, same
+    or cannot tell; ratios and rates are better or worse. A verdict needs 4 runs per side, or a baseline of 8
+    runs for a candidate of 1 to 3.
 
-    The exit code: 0 same or faster, 1 worse, slower or a threshold newly missed, 4 cannot tell.
+    Exit codes: 0 same, faster or better; 1 worse, slower or a threshold newly missed; 4 cannot tell.
     """
     need_compare("compare")
     if options["noise"]:
@@ -161,7 +161,7 @@ def _learn(options: dict[str, Any]) -> int:
         return Exit.INVALID
     kept = _noise_file(results, runs.newest)
     write(kept, as_json(found.as_dict()))
-    click.echo(f"kept in {kept}, for comparisons with fewer runs", err=True)
+    click.echo(f"stored in {kept}, for comparisons with fewer runs", err=True)
     return Exit.PASS
 
 

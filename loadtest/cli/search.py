@@ -1,4 +1,4 @@
-"""``loadtest search``: the highest load that still holds the thresholds."""
+"""``loadtest search``: the highest load that still passes the thresholds."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ Examples:
 @option(
     "--from",
     metavar="LOAD",
-    help="Where to begin, such as 50 or 100/s; the scenario's own load if not given.",
+    help="Where to begin, such as 50 or 100/s; default: the scenario's own load.",
 )
-@option("--to", metavar="LOAD", help="The highest load to try; the scenario's limit if not given.")
+@option("--to", metavar="LOAD", help="The highest load to try; default: the scenario's limit.")
 @option("--step", metavar="FACTOR", type=click.FloatRange(1.1, 10), default=2.0, show_default=True,
         help="The factor by which the load grows until a threshold is missed.")  # fmt: skip
 @option(
@@ -45,7 +45,7 @@ Examples:
     type=WholeNumber(),
     default=3,
     show_default=True,
-    help="Runs at either end of the interval that was found.",
+    help="Runs at each end of the range that was found.",
 )
 @option("--label", metavar="TEXT", help="The probes are labelled search-TEXT.")
 @option("--processes", metavar="N", type=WholeNumber(), default=1, help="Local load-generator processes.")
@@ -54,10 +54,11 @@ Examples:
 @option("--insecure", is_flag=True, help="Do not verify the target's certificate; every report will say so.")
 @results_option("SEARCH")
 def command(scenario: str, **options: Any) -> int:
-    """Find the highest load at which SCENARIO still meets its thresholds.
+    """Find the highest load at which SCENARIO still passes its thresholds.
 
-    Loads grow until one misses, then the bracket is halved; every probe is a kept run. The exit code: 0 found
-    (or all held up to --to), 1 nothing held, 3 unreachable, 4 the generator was the limit.
+    The load grows until a threshold is missed; then the range between the highest load that holds and the
+    lowest that misses is halved. Every probe is a stored run. Exit codes: 0 found, or all loads up to --to
+    hold; 1 no load holds; 3 unreachable; 4 the generator was the limit.
     """
     from loadtest.run.options import RunOptions
     from loadtest.run.search import SearchOptions, run_search
@@ -95,7 +96,7 @@ def _load(text: str | None, name: str, over: str) -> float | None:
         right = "a whole number, such as 50" if over == "connections" else str(error)
         raise ConfigError([Problem(name, f"`{text}`: {right}")]) from None
     if not 0 < load < 1e9:
-        raise ConfigError([Problem(name, f"`{text}` is no load: it must be more than 0")])
+        raise ConfigError([Problem(name, f"`{text}` is not a load: it must be more than 0")])
     return load
 
 

@@ -52,18 +52,18 @@ Examples:
     help="A metric that decides the verdict; repeatable, at most 6.",
 )
 @option("--last", metavar="N", type=WholeNumber(), help="Only the N newest runs.")
-@option("--machine", metavar="ID", help="Runs of this machine; by default of the newest run's.")
+@option("--machine", metavar="ID", help="Use the runs of this machine; default: that of the newest run.")
 @option("--exploratory", is_flag=True, help="Also list the metrics that do not decide the verdict.")
-@option("--lenient", is_flag=True, help="Exit with 0 instead of 4 where the comparison cannot tell.")
+@option("--lenient", is_flag=True, help="Exit with 0 instead of 4 if the verdict is cannot tell.")
 @view_options(FILES)
 @results_option("TREND")
 def command(scenario: str | None, **options: Any) -> int:
-    """Show the history of SCENARIO, by default of every stored one: where it changed, and the newest run.
+    """Show the history of SCENARIO (default: of every stored one): where it changed, and the newest run.
 
-    The newest run is held against 8 or more before it; a change of level is found once 5 runs follow.
+    The newest run is compared with 8 or more before it. A change of level is found once 5 runs follow it.
 
-    The exit code: 1 the target was down, the newest run or its level is worse, or it misses its own
-    threshold; 4 the newest run does not count, or too little of the history does; else 0.
+    Exit codes: 1 the target was down, the newest run or its level is worse, or it misses its own
+    threshold; 4 the newest run does not count, or too few runs before it do; otherwise 0.
     """
     from loadtest.judge.trend import worst
     from loadtest.show.trend import written

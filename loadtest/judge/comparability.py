@@ -54,7 +54,7 @@ ANSWERED = frozenset({"target", "target.server", "target.url"})
 REACHED = 0.01
 """Shares of the planned load that lie closer are the same."""
 
-ABSENT = "not told"
+ABSENT = "not known"
 
 
 @dataclass(frozen=True, slots=True)

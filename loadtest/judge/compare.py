@@ -158,9 +158,9 @@ def compare(
     """The comparison of two sides of one scenario; ``rules`` default to those of the newest candidate.
 
     ``noise`` are spreads learned earlier, for sides too small to have one of their own.
-    ``force`` compares runs of different load all the same; what was simulated is never held against what
-    was real. ``lenient`` turns the exit code of "cannot tell" into 0, no other. ``paired``: the k-th
-    runs of both sides are blocks that took turns, as many on either, so that what drifts cancels.
+    ``force`` compares runs of different load too; simulated runs are never compared with real
+    ones. ``lenient`` turns the exit code of "cannot tell" into 0, no other. ``paired``: the k-th
+    runs of both sides are alternating blocks, as many on either, so that drift cancels.
     """
     newest = candidate.newest or baseline.newest
     rules = rules or rules_of(newest)
@@ -258,7 +258,7 @@ def _rule(
             outcome, Exit.FAIL, " ".join(filter(None, [failures, _sentence(worse), newly]))
         )
     if missed:
-        said = f"The baseline held what the candidate misses: {', '.join(missed)}."
+        said = f"The candidate misses what the baseline passed: {', '.join(missed)}."
         return ComparisonVerdict("threshold newly missed", Exit.FAIL, said)
     if failing := _failing(sides, most=True):
         return ComparisonVerdict("worse", Exit.FAIL, failing)
@@ -276,7 +276,7 @@ def _failing(sides: tuple[Side, Side], *, most: bool) -> str:
     runs = len(sides[1].runs)
     if before or not after or (2 * len(after) < runs) is most:
         return ""
-    names = f"{len(after)} of {runs} runs of {sides[1].name} failed, of {sides[0].name} none"
+    names = f"{len(after)} of {runs} runs of {sides[1].name} failed, and none of {sides[0].name}"
     return f"{names}: {section(after[0], 'verdict').get('reason')}" if most else names
 
 
@@ -289,15 +289,17 @@ def _unfailed(
 ) -> tuple[ComparisonOutcome, str]:
     """The first that applies where nothing failed: cannot tell, better, same."""
     doubts = [*_doubts(sides, down), *filter(None, [_failing(sides, most=False)])]
-    names = [row.name for row in rows if row.primary and row.word == UNKNOWN]
-    undecided = [f"{'not decided: ' if doubts else ''}{', '.join(names)}"] if names else []
-    if unknown := [*doubts, *undecided]:
-        return UNKNOWN, f"One cannot tell: {'; '.join(unknown)}."
+    names = ", ".join(row.name for row in rows if row.primary and row.word == UNKNOWN)
+    if doubts:
+        undecided = [f"not decided: {names}"] if names else []
+        return UNKNOWN, f"The runs give no verdict: {'; '.join([*doubts, *undecided])}."
+    if names:
+        return UNKNOWN, f"The runs give no verdict on {names}."
     if better := _told(rows, BETTER):
         return "faster" if better[0][0] == "faster" else "better", f"{_sentence(better)} Nothing is worse."
     if down == "better":
         return "better", "Nothing is worse."
-    return "same", "Every metric that decides lies within its smallest effect."
+    return "same", "No metric that decides changed by its smallest effect."
 
 
 UNKNOWN: Literal["cannot tell"] = "cannot tell"
@@ -359,7 +361,7 @@ def _failures(sides: tuple[Side, Side]) -> str:
         one, other = sides if not sides[1].standing_as(kind) else sides[::-1]
         if n := one.standing_as(kind):
             also = other.standing_as(kind) or "none"
-            told.append(f"{n} of {len(one.runs)} runs of {one.name} {did}, of {other.name} {also}")
+            told.append(f"{n} of {len(one.runs)} runs of {one.name} {did}, and {also} of {other.name}")
     return f"{'; '.join(told)}." if told else ""
 
 
@@ -370,7 +372,7 @@ FAILURES: dict[StandingKind, str] = {
 
 
 def _doubts(sides: tuple[Side, Side], down: str) -> Iterator[str]:
-    """Why one cannot tell, apart from the metrics."""
+    """Why there is no verdict, apart from the metrics."""
     for side in sides:
         if not side.runs:
             yield f"no run of {side.name} can be believed"
@@ -378,12 +380,12 @@ def _doubts(sides: tuple[Side, Side], down: str) -> Iterator[str]:
             n = len(side.left_out)
             yield f"{n} of {n + len(side.runs)} runs of {side.name} are left out ({side.left_out[0][1]})"
     if down == UNKNOWN:
-        yield "whether the target fails more often than before"
+        yield "the target failed in more runs than before, which may be chance"
 
 
 def _barred(barred: Sequence[Differing]) -> str:
     if barred[0].weight == "never":
-        return "Not comparable: simulated runs are never held against real ones."
+        return "Not comparable: simulated runs are never compared with real ones."
     named = "; ".join(f"{each.name} {each.baseline} against {each.candidate}" for each in barred[:3])
     more = f" and {len(barred) - 3} more" if len(barred) > 3 else ""
     return f"Not comparable: the load differs ({named}{more})."

@@ -35,15 +35,15 @@ def comparison_warnings(
     if any(row.method == "pairs" for row in rows):
         yield plain_warning(
             "taken_in_turns",
-            "The runs are alternating blocks of two targets. Changes, intervals and p are computed from pairs"
-            " of blocks, so that a drift cancels.",
-            "Nothing to do. loadtest compare of the same labels would count the drift as noise.",
+            "The runs are alternating blocks against two targets. Changes, intervals and p are computed over"
+            " pairs of blocks, so that slow drift cancels.",
+            "No action is needed; loadtest compare with the same labels would count the drift as noise.",
         )
     yield from _about_surroundings(differing)
     if rest:
         yield plain_warning(
             "too_many_to_decide",
-            f"The thresholds name more than {MAX_PRIMARY} metrics; {', '.join(rest)} only inform.",
+            f"The thresholds name more than {MAX_PRIMARY} metrics. These do not decide: {', '.join(rest)}.",
             "Name the metrics that decide in [compare] primary.",
         )
     yield from _about_rows(sides, [row for row in rows if row.primary])
@@ -74,7 +74,7 @@ def _about_surroundings(differing: Sequence[Differing]) -> Iterator[PlainWarning
     if loads:
         yield plain_warning(
             "different_load",
-            f"The load differs ({', '.join(loads)}), so that a difference may be the load's.",
+            f"The load differs ({', '.join(loads)}); it may be the cause of any difference.",
             "Compare runs of the same scenario.",
         )
     places = [each.name for each in differing if each.weight == "surroundings"]
@@ -90,17 +90,21 @@ def _about_surroundings(differing: Sequence[Differing]) -> Iterator[PlainWarning
 def _about_rows(sides: tuple[Side, Side], rows: Sequence[MetricComparison]) -> Iterator[PlainWarning]:
     for row in rows:
         if row.outliers:
+            far = (
+                "the pairs of these runs have a difference far from the median difference"
+                if row.method == "pairs"
+                else "these runs lie far from the median of their side"
+            )
             yield plain_warning(
                 "outlier_runs",
-                f"{row.name}: these runs lie far from all others: {', '.join(row.outliers)}. Mean, interval"
-                " and p are of the others alone.",
+                f"{row.name}: {far}: {', '.join(row.outliers)}. Mean, interval and p leave them out.",
                 "See what else ran on either machine at that time; run again to see whether it recurs.",
             )
     planned = [row.name for row in rows if row.name.startswith("rates.") and _set_by_plan(sides, row.name)]
     if planned:
         yield plain_warning(
             "rate_limited_by_plan",
-            f"{', '.join(planned)}: the configured rate limited it in all runs, so it can hardly differ.",
+            f"{', '.join(planned)}: limited by the configured rate in all runs, so it can hardly differ.",
             "Compare response times instead, or raise the load until the target sets the rate.",
         )
 
@@ -117,10 +121,10 @@ def _too_noisy(rows: Sequence[MetricComparison]) -> Iterator[PlainWarning]:
         if quieter:
             yield plain_warning(
                 "percentile_too_noisy",
-                f"{row.name} differs by {format_ratio(row.spread)} from run to run, too much for a verdict;"
-                f" on the same runs {quieter[0]} has one.",
-                f"Choose it before the next comparison: --primary {quieter[0]}. It does not cover the slow"
-                " tail, which needs more or longer runs.",
+                f"{row.name} differs by {format_ratio(row.spread)} from run to run, which is too much for a"
+                f" verdict; on the same runs {quieter[0]} has a verdict.",
+                f"Choose it before the next comparison: --primary {quieter[0]}. It says nothing about the"
+                " slow tail, which needs more or longer runs.",
             )
 
 

@@ -202,7 +202,7 @@ def explaining(run: Manifest, other: Manifest) -> Iterator[str]:
             yield f"{each.name} {each.baseline} → {each.candidate}"
     before, after = commit_of(run), commit_of(other)
     if before != after:
-        yield f"commit {before or 'not told'} → {after or 'not told'}"
+        yield f"commit {before or 'not known'} → {after or 'not known'}"
 
 
 def commit_of(run: Manifest) -> str | None:

@@ -20,7 +20,16 @@ from loadtest.judge.hypothesis_tests import (
     method_for,
 )
 from loadtest.judge.permutation import Array
-from loadtest.judge.power import MAX_REPEATS, MIN_PAIRS, MIN_RUNS, enough_runs, repeats, visible
+from loadtest.judge.power import (
+    MAX_REPEATS,
+    MIN_HISTORY,
+    MIN_PAIRS,
+    MIN_RUNS,
+    SAME_LEVEL,
+    enough_runs,
+    repeats,
+    visible,
+)
 from loadtest.judge.run_standing import standing
 from loadtest.judge.samples import Side
 from loadtest.judge.threshold_measurement import Measurement
@@ -66,7 +75,7 @@ class MetricComparison:
     ``change``, ``interval`` (95 %, of this metric alone) and ``visible`` are parts of the baseline, or of
     one where the measure's scale is points. ``p`` is of the direction in which the change lies,
     corrected over the metrics that were judged together.
-    ``outliers`` are the ids of runs that lie far from all others and are not weighed with them.
+    ``outliers`` are the ids of runs that lie far from the median of their side; the numbers leave them out.
     ``spread`` is how far runs of one side differ (standard deviation, as a part; of pairs, how far their
     differences do), ``visible`` the change that these runs find in 95 of 100 comparisons, ``repeats`` the
     runs a side (or pairs) that would tell the smallest effect from nothing, ``enough`` those that would
@@ -121,7 +130,7 @@ class ComparisonOptions(NamedTuple):
 
     ``promised``: by metric, which direction its threshold makes the better one.
 
-    ``paired``: the k-th runs of both sides are blocks that took turns.
+    ``paired``: the k-th runs of both sides are alternating blocks.
     """
 
     rules: Compare
@@ -333,12 +342,15 @@ def _undecided(each: _MetricSamples, family: int, noise: float | None, *, primar
         return MetricComparison(rule, primary, *each.levels, "cannot tell", _told(_missing(each), each))
     change = rule.change(float(_known(each.after).mean() - _known(each.before).mean()))
     if each.paired:
-        why = _told(f"{runs[0]} pairs of blocks; a verdict takes {MIN_PAIRS}", each)
+        why = _told(f"{runs[0]} pairs of blocks; a verdict needs {MIN_PAIRS}", each)
         return MetricComparison(rule, primary, *each.levels, "cannot tell", why, change=change)
-    few = f"{runs[0]} against {runs[1]} runs; a verdict takes {MIN_RUNS} a side"
+    few = (
+        f"{runs[0]} against {runs[1]} runs; a verdict needs {MIN_RUNS} per side,"
+        f" or {MIN_HISTORY} in the baseline"
+    )
     spread = _spread(each) if max(runs) > 1 else noise
     if spread is None:
-        why = _told(f"{few}, and of single runs nobody knows how far they differ by chance", each)
+        why = _told(f"{few} (one run does not show how much runs differ by chance)", each)
         return MetricComparison(rule, primary, *each.levels, "cannot tell", why, change=change)
     with_four = (max(runs[0], MIN_RUNS), max(runs[1], MIN_RUNS))
     seen = rule.change(visible(spread, with_four, rule.bound, family))
@@ -389,37 +401,37 @@ def _why(word: Word, each: _MetricSamples, p: float, enough: int | None, *, hidi
     matters = f"the smallest effect of {_size(rule, rule.smallest)}"
     chance = f"p = {p:.2g}"
     if word == "same":
-        return f"surely not worse by {matters}"
+        return f"not worse by {matters}, with {100 * (1 - SAME_LEVEL):.0f} % confidence"
     if word != "cannot tell":
         doubled = each.share and each.doubling
-        return f"{chance}, and by more than {matters}{' or a doubling' if doubled else ''}"
+        return f"the change reaches {matters}{' or a doubling' if doubled else ''}, {chance}"
     if each.fails_more:
         return (
-            f"{each.failed_runs[1]} of {len(each.after)} runs of the candidate have no value:"
-            " the target failed"
+            f"{each.failed_runs[1]} of {len(each.after)} runs of the candidate have no value,"
+            " because the target failed"
         )
     if each.levels[1].never:
-        return "turns of the candidate have no such time: what is compared is of its other runs alone"
+        return "some runs of the candidate have no value; only its other runs were compared"
     if hiding:
-        return (
-            "runs of the candidate lie far from its others, for the worse; more runs show whether they recur"
-        )
-    unit = "pairs of blocks" if each.paired else "runs a side"
+        return "runs of the candidate are outliers for the worse; more runs show whether this happens again"
+    unit = "pairs of blocks" if each.paired else "runs per side"
     now = min(each.runs)
     if enough is None:
-        told = f"over {now + MAX_REPEATS} {unit} would decide it if it stays so; longer ones vary less"
+        takes, also = f"over {now + MAX_REPEATS} {unit}", "; longer runs vary less"
     else:
-        more = format_count(enough - now)
-        told = f"about {format_count(enough)} {unit} ({more} more) decide it if it stays so"
-    return f"the difference may or may not reach {matters}, {chance}; {told}"
+        takes, also = f"about {format_count(enough)} {unit} ({format_count(enough - now)} more)", ""
+    return (
+        f"these runs do not show whether the change reaches {matters}, {chance};"
+        f" {takes} would decide it, if the change stays the same{also}"
+    )
 
 
 def _takes(enough: int | None, each: _MetricSamples) -> str:
     double = _size(each.measure, 2 * each.measure.smallest)
-    unit = "pairs of blocks" if each.paired else "runs a side"
+    unit = "pairs of blocks" if each.paired else "runs per side"
     if enough is None:
-        return f"to tell {double} from nothing takes more than 200 {unit}, or longer ones"
-    return f"to tell {double} from nothing takes about {format_count(enough)} {unit}"
+        return f"to tell {double} from no change takes more than {MAX_REPEATS} {unit}, or longer runs"
+    return f"to tell {double} from no change takes about {format_count(enough)} {unit}"
 
 
 def _size(rule: EffectMeasure, part: float) -> str:

@@ -25,7 +25,7 @@ from loadtest.units import format_count, format_ratio
 SCHEMA = "loadtest.noise/1"
 
 AGAINST = 5
-"""The floor is told for so many runs a side."""
+"""Runs per side for which the floor is printed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Noise:
     """How far runs of one build differ in one metric.
 
     ``spread`` is their standard deviation as a part (``turned`` in units that add up), ``visible`` the change
-    that 5 against 5 find in 95 of 100 comparisons, ``repeats`` the runs a side at which the smallest effect
+    that 5 against 5 find in 95 of 100 comparisons, ``repeats`` the runs per side at which the smallest effect
     is told from twice as much; None: over 200.
     """
 
@@ -153,7 +153,7 @@ def _below(rows: Sequence[Noise]) -> Iterator[PlainWarning]:
                 "effect_below_noise",
                 f"{row.measure.name}: runs of one build differ by {format_ratio(row.spread)}; {AGAINST}"
                 f" against {AGAINST} cannot tell {format_ratio(row.measure.smallest)} from noise.",
-                f"Take {takes} runs a side, make them longer, or allow more in [compare].",
+                f"Take {takes} runs per side, make them longer, or allow more in [compare].",
             )
 
 
@@ -170,8 +170,8 @@ def _too_near(rule: EffectMeasure, known: Array, promises: Sequence[Threshold]) 
         if chance > LEVEL / 2:
             yield plain_warning(
                 "threshold_below_noise",
-                f"{each.name} {each.expression}: so near to what this build does that about"
-                f" {format_ratio(chance)} of single runs end up on the other side of it.",
+                f"{each.name} {each.expression}: this limit is so near to what the build does that about"
+                f" {format_ratio(chance)} of single runs cross it by chance.",
                 f"Judge the mean of {_mean_takes(gap, spread)} runs, make them longer, or move the limit.",
             )
 

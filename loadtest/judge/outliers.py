@@ -1,9 +1,9 @@
-"""Runs that lie far from all others of their sample: named, and not weighed with them.
+"""Runs that lie far from the median of their sample: named, and left out of its numbers.
 
-One run of eight that took five times as long, because something else ran on the machine, widens the spread so
-far that a fifth cannot be seen. The mean of the others is the robust estimate. What is far is told by the
-median and by the median absolute deviation, which a few such runs hardly move. An outlier among the
-candidate's runs may as well be the release's doing: see ``sample_hides_outliers``.
+One run of eight may take five times as long, because something else ran on the machine. It widens the spread
+so much that a change of a fifth cannot be seen. The mean of the other runs is the robust estimate. How far is
+far is measured by the median and the median absolute deviation, which a few such runs hardly move. An outlier
+among the candidate's runs may be the release's doing: see ``hiding`` of ``HypothesisResults``.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from loadtest.judge.permutation import Array
 from loadtest.judge.power import MIN_PAIRS, MIN_RUNS
 
 FAR = 10.0
-"""Robust standard deviations, told by so many runs or more; of fewer the more, see ``_reach``.
+"""Robust standard deviations, with ``ENOUGH`` runs or more; with fewer runs it is more, see ``_reach``.
 
-Of runs that are spread normally hardly one lies so far from the median.
+If runs are spread normally, hardly any lies so far from the median.
 """
 
 ENOUGH = 16
-"""Fewer runs know badly how far they differ: of 5 against 5 runs at a spread of 10 %, one in 25 comparisons
+"""Fewer runs measure the spread badly: of 5 against 5 runs at a spread of 10 %, one in 25 comparisons
 took a run for an outlier, and 5.6 of 100 were falsely called slower instead of 5."""
 
 MATTERS = 2.0
-"""Smallest effects. What lies nearer is no outlier, however alike the other runs are."""
+"""Smallest effects. A run that lies nearer is no outlier, however alike the other runs are."""
 
 MAX_ONE_IN = 4
 """At most one run in so many is an outlier; if more lie far away, the runs simply differ so much."""

@@ -367,7 +367,7 @@ WHY: dict[Word, str] = {
     "better": _BETTER_WHY,
     "faster": _BETTER_WHY,
     "same": "as its level predicts, within the smallest effect",
-    "cannot tell": "nothing surely changed, but runs of its level differ by more than the smallest effect",
+    "cannot tell": "no change is proven, but runs of its level differ too much to call it the same",
 }
 
 
@@ -378,7 +378,8 @@ def _unjudged(each: _MetricSeries, counted: int, standing: Standing) -> NewestRu
         return NewestRun(word, f"the newest run {standing.reason}", last.value, last.n, counted)
     if last.value is None:
         return NewestRun("cannot tell", last.reason or "not measured", None, last.n, counted)
-    why = f"{counted} {'run' if counted == 1 else 'runs'} before it at its level; it takes {MIN_HISTORY}"
+    earlier = "1 run is" if counted == 1 else f"{counted} runs are"
+    why = f"{earlier} before it at its level; a verdict needs {MIN_HISTORY}"
     return NewestRun("cannot tell", why, last.value, last.n, counted)
 
 

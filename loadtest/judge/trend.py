@@ -37,7 +37,7 @@ TrendOutcome = Literal[
 """The first that applies."""
 
 MAX_DOWN = 1
-"""Of the last ten runs: two in which the target was down are surely more than the 1 % that may fail."""
+"""Of the last ten runs: 1 % may fail, and two in which the target was down are clearly more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +102,8 @@ def trend(
 ) -> Trend:
     """The trend of a history. ``metrics`` replace those that decide, and then no others are looked at.
 
-    The newest level is held against the one before it; where the run with the id ``baseline`` is part of the
-    history, against that run's level, so that marking a run accepts the level that it belongs to.
+    The newest level is compared with the one before it; if the run with the id ``baseline`` is part of the
+    history, with that run's level, so that marking a run accepts the level that it belongs to.
     ``lenient`` turns the exit code of "cannot tell" into 0; a failure stays one.
     """
     rules = rules_of(past.newest)
@@ -142,18 +142,20 @@ def _rulings(
     if missed := _missed(past):
         yield TrendVerdict("threshold missed", Exit.FAIL, missed)
     if missing := [each.name for each in deciding if each.vanished]:
-        said = f"The newest run did not measure what earlier ones did: {', '.join(missing)}."
+        said = f"The newest run did not measure what earlier runs measured: {', '.join(missing)}."
         yield TrendVerdict("cannot tell", Exit.INVALID, said)
     if not any(each.judged for each in deciding):
         yield _unjudged(past)
     if past.doubtful * 3 > RECENT:
         said = (
-            f"{past.doubtful} of the last {RECENT} runs cannot be believed, too many to judge by the others."
+            f"{past.doubtful} of the last {RECENT} runs cannot be believed,"
+            " which is too many to judge by the others."
         )
         yield TrendVerdict("cannot tell", Exit.INVALID, said)
     if better := _moved(deciding, BETTER):
         yield TrendVerdict(better[0], Exit.PASS, f"{better[1]}; nothing is worse.")
-    yield TrendVerdict("no change found", Exit.PASS, "The newest run fits what decides at its level.")
+    said = "The newest run fits its level in what decides."
+    yield TrendVerdict("no change found", Exit.PASS, said)
 
 
 def _down(past: RunHistory, accepted: int | None) -> str | None:
@@ -170,8 +172,8 @@ def _down(past: RunHistory, accepted: int | None) -> str | None:
         return None
     counted = Counter(each.reason for each in failed)
     of_the_last = f"of the last {len(recent)} runs"
-    told = ", ".join(
-        f"{n} {of_the_last if not at else 'of them'} {reason}"
+    told = " and ".join(
+        f"{n}{f' {of_the_last}' if not at else ''} {reason}"
         for at, (reason, n) in enumerate(counted.most_common())
     )
     if not newest_failed:
@@ -206,20 +208,20 @@ def _unjudged(past: RunHistory) -> TrendVerdict:
     related = [each for each in past.left_out if each.kind != "simulated"]
     before = len(past.runs) - 1
     if before >= MIN_HISTORY:
-        said = f"Of the {before} runs before the newest fewer than {MIN_HISTORY} measured what decides."
+        said = f"Fewer than {MIN_HISTORY} of the {before} runs before the newest measured what decides."
         return TrendVerdict("cannot tell", Exit.INVALID, said)
     if before + len(related) < MIN_HISTORY or not related:
         n = len(past.runs)
-        said = f"{n} {'run is' if n == 1 else 'runs are'} too few to judge the newest; it takes 8 before it."
+        said = f"{n} {'run is' if n == 1 else 'runs are'} too few to judge the newest; it needs 8 before it."
         return TrendVerdict("too little history", Exit.PASS, said)
     counted = Counter(each.kind for each in related).most_common()
     why = ", ".join(f"{n} {UNUSABLE[kind][n > 1]}" for kind, n in counted)
     others = before + len(related)
     said = (
-        f"Of the {others} runs before the newest {before} can be held against it, and it takes"
+        f"{before} of the {others} runs before the newest can be compared with it, and a verdict needs"
         f" {MIN_HISTORY}: {why}."
         if before
-        else f"None of the {others} runs before the newest can be held against it: {why}."
+        else f"None of the {others} runs before the newest can be compared with it: {why}."
     )
     return TrendVerdict("cannot tell", Exit.INVALID, said)
 

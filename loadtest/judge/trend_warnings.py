@@ -41,7 +41,7 @@ def _left_out(past: RunHistory) -> Iterator[PlainWarning]:
         yield plain_warning(
             "run_left_out",
             f"{_names(ids)} {does} not count: {reason}.",
-            "Nothing to do. If they should count, run them again, or choose a machine with --machine.",
+            "Nothing, unless they should count: then run them again, or name another machine with --machine.",
         )
     others = sum(map(len, list(groups.values())[MAX_REASONS:]))
     if others:
@@ -53,7 +53,7 @@ def _left_out(past: RunHistory) -> Iterator[PlainWarning]:
 
 
 def _down(past: RunHistory) -> Iterator[PlainWarning]:
-    """Runs in which the target was down; their shares of success are 0, their times are missing for it."""
+    """Runs in which the target was down; their ratios of success are 0, and their times are missing."""
     groups: dict[str, list[str]] = {}
     for run, each in zip(past.runs, past.standings, strict=True):
         if each.target_failed:
@@ -61,9 +61,9 @@ def _down(past: RunHistory) -> Iterator[PlainWarning]:
     for reason, ids in groups.items():
         yield plain_warning(
             "target_down",
-            f"{_names(ids)} {reason}; {'it counts' if len(ids) == 1 else 'they count'} for no level.",
-            "See the cause with loadtest report. Once it is mended for good, accept the runs before it with"
-            " loadtest runs baseline.",
+            f"{_names(ids)} {reason}; no level includes {'it' if len(ids) == 1 else 'them'}.",
+            "See the cause with loadtest report. When the target is repaired for good, mark a later run with"
+            " loadtest runs baseline; earlier failures then no longer count.",
         )
 
 
@@ -75,11 +75,11 @@ def _young(deciding: Sequence[MetricTrend], outcome: str) -> Iterator[PlainWarni
     told = ", ".join(f"{each.name} ({each.newest.before})" for each in young)
     yield plain_warning(
         "too_little_history",
-        f"The newest run cannot be judged yet on {told}. The numbers in brackets say how many earlier runs"
-        f" are at its level; {MIN_HISTORY} are needed. A new level is found once it has {FOLLOWING} runs.",
-        "Keep the runs, and run the scenario again every night."
+        f"The newest run cannot be judged yet on {told}. In brackets: how many runs before it are at its"
+        f" level; a verdict needs {MIN_HISTORY}. A change of level is found once {FOLLOWING} runs follow it.",
+        "Keep the runs, and run it again every night."
         if outcome == "too little history"
-        else "Wait for more runs; meanwhile compare with labels of several runs each.",
+        else "Wait for more runs; meanwhile use loadtest compare on labels with several runs each.",
     )
 
 
@@ -108,7 +108,7 @@ def _surroundings(past: RunHistory) -> Iterator[PlainWarning]:
                 "different_surroundings",
                 f"{after.get('id')} is the first with {'; '.join(changed[:MAX_NAMED])}"
                 f"{' and more' if len(changed) > MAX_NAMED else ''}, which may be the cause of a change.",
-                "Keep the surroundings the same, or treat a change at this run as caused by them.",
+                "Keep the surroundings the same, or blame them for a change at this run.",
             )
 
 

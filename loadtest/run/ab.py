@@ -1,4 +1,4 @@
-"""``loadtest ab``: two targets in turns, so that drift acts on both alike and cancels."""
+"""``loadtest ab``: two targets, alternating, so that drift acts on both alike and cancels."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def _check(planned: dict[str, RunOptions]) -> None:
         try:
             if prepare(options).scenario.load.stages:
                 problems.append(
-                    Problem(options.scenario, "it has stages; a block is one stretch of one load")
+                    Problem(options.scenario, "it has stages; a block must have one constant load")
                 )
         except ConfigError as error:
             named = {"--target": f"--{which}"}

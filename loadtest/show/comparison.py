@@ -13,6 +13,7 @@ from loadtest.judge.compare import SCHEMA, Comparison
 from loadtest.judge.effect_size import EffectMeasure
 from loadtest.judge.history import missed_thresholds
 from loadtest.judge.multiplicity import MetricComparison, SampleSummary
+from loadtest.judge.power import MIN_RUNS, NEGLIGIBLE
 from loadtest.judge.samples import Side
 from loadtest.show.document import (
     NOTHING,
@@ -68,8 +69,9 @@ COLUMNS = (
 )
 
 MEANING = (
-    "Means of runs. Changes and their intervals are over {over}; p is of the direction of the change,"
-    " corrected over the metrics of a table, and tests for more than three fifths of the smallest effect."
+    "Values are means of runs. Changes and intervals are computed over {over}. p is for the direction of the"
+    " change, is corrected for all metrics of the table, and tests whether the change is more than"
+    f" {NEGLIGIBLE} of the smallest effect."
 )
 
 DIFFERING_ON_SCREEN = 12
@@ -159,7 +161,7 @@ def _forest(items: Sequence[Compared]) -> ComparisonPictures:
 
     found = boards(items)
     if not found:
-        sentence = "there is nothing to draw: the runs may not be compared, were pruned, or never answered"
+        sentence = "there is nothing to draw: the runs are not comparable, were pruned, or had no answers"
         raise ConfigError([Problem("--format", sentence)])
     return ComparisonPictures(found[0])
 
@@ -218,7 +220,9 @@ def _metric(row: MetricComparison, missed: Collection[tuple[str, str]], *, decid
     """One metric; ``missed`` are thresholds that the candidate misses."""
     rule, tone, why = row.measure, _tone(row, missed), _why(row, missed)
     visible = change_text(rule, row.visible)
-    seen = f"; as many as there are would show {visible}" if visible != NOTHING else ""
+    unit = "pairs" if row.method == "pairs" else "runs"
+    those = f"the present {unit}" if row.method else f"at least {MIN_RUNS} runs per side"
+    seen = f"; {those} would find a change of {visible}" if visible != NOTHING else ""
     unsure = row.word == "cannot tell" and row.primary and (decided or visible != NOTHING)
     return TableRow(
         cells=(
@@ -275,7 +279,7 @@ def callouts(notices: Sequence[Mapping[str, object]]) -> tuple[Callout, ...]:
 
 
 def suite(comparison: Comparison) -> JUnitSuite:
-    """A case per metric that decides, and one for the whole: slower is a failure, not to know an error."""
+    """A case per metric that decides, and one for the whole: slower is a failure, cannot tell an error."""
     of = document(comparison)
     missed = _missed(comparison.candidate)
     # The ruling's tone: a threshold that both sides miss is shown, and fails no comparison.

@@ -14,7 +14,7 @@ COLUMNS = (
     TableColumn("runs", right=True),
     TableColumn("runs differ by", right=True),
     TableColumn(f"{AGAINST} against {AGAINST} show", right=True),
-    TableColumn("runs a side for the smallest effect", right=True),
+    TableColumn("runs per side for the smallest effect", right=True),
 )
 
 

@@ -36,9 +36,9 @@ ANSWERS: dict[str, Tone] = {"held": "good", "missed": "bad"}
 """Of a probe; any other is in doubt."""
 
 CAPTION = (
-    "Each mark is a run. Where the marks leave the dashed line, the target no longer does what is asked:"
-    " that is the knee. The shaded stretch is where the limit lies: left of it every run held, right of it"
-    " every run missed."
+    "Each mark is a run. At the knee the marks leave the dashed line: from there on, the target no longer"
+    " keeps up with the load. The limit lies in the shaded range: every run to the left of it held, and every"
+    " run to the right of it missed."
 )
 
 
@@ -47,7 +47,7 @@ def document(search: Search) -> Document:
     word, tone = WORDS[search.finding.outcome]
     why, *context = sentences(search)
     table = DataTable(_columns(search), tuple(map(_probe, search.tries)))
-    meaning = "Each is a kept run: loadtest report with its name shows it whole."
+    meaning = "Each probe is a stored run; loadtest report with its name shows all of it."
     return Document(
         kind="search",
         subject=printable(search.scenario, 80),
@@ -83,7 +83,8 @@ def sentences(search: Search) -> Sequence[str]:
     runs = f"{format_count(len(search.tries))} runs in {format_duration(search.took_s * 1e9)}"
     asked = "; ".join(search.limits) or "no thresholds"
     added = f" (added by the search: {'; '.join(search.added)})" if search.added else ""
-    found = [_found(search), _interval(search), _knee(search), f"What had to hold: {asked}{added}. {runs}."]
+    basis = f"Required: {asked}{added}. The search took {runs}."
+    found = [_found(search), _interval(search), _knee(search), basis]
     return [sentence for sentence in found if sentence]
 
 
@@ -94,10 +95,11 @@ def _found(search: Search) -> str:
     at_end = amount(found.load_at_end or 0.0)
     last = printable(search.tries[-1].why, 600) if search.tries else ""
     told = {
-        "found": f"The highest load that holds is {amount(found.load or 0.0)} {unit}; {missed} do not hold.",
+        "found": f"The highest load that holds is {amount(found.load or 0.0)} {unit};"
+        f" at {missed} a threshold is missed.",
         "above": f"All loads that were tried held, up to {amount(found.load or 0.0)} {unit};"
         " the limit lies above.",
-        "below": f"Nothing held, down to {missed} {unit}. {last}",
+        "below": f"No load held, down to {missed} {unit}. {last}",
         "invalid": f"At {at_end} {unit} the generator or the measurement was the limit, and not the target;"
         f" the search ends here, and {held}. {last}",
         "interrupted": f"Interrupted; until then {held}.",
@@ -117,7 +119,7 @@ def _knee(search: Search) -> str:
     if knee.load is None:
         return f"No knee was seen: {knee.reason}."
     achieved = format_rate(knee.achieved or 0.0)
-    return f"The knee lies at {amount(knee.load)} {search.unit}, where {achieved} are achieved."
+    return f"The knee lies at {amount(knee.load)} {search.unit}, where the target achieved {achieved}."
 
 
 def _columns(search: Search) -> tuple[TableColumn, ...]:

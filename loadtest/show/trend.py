@@ -67,14 +67,14 @@ COLUMNS = (
 )
 
 MEANING = (
-    "The prediction interval says where a further run of the level lies with 95 % confidence; p is corrected"
-    " over the metrics of a table."
+    "The prediction interval is where a further run of the level lies with 95 % confidence. p is corrected"
+    " for all metrics of the table."
 )
 
 CAPTION = (
-    "A dot is a run, in the order in which they were made. A line is the mean of a level, the band around it"
-    " is where 95 of 100 further runs lie if nothing changes. A letter marks a change of level; below stands"
-    " the first run after it. Filled: the newest run."
+    "A dot is a run; runs are in the order in which they were made. A line is the mean of a level. The band"
+    " around it is where 95 of 100 further runs lie if nothing changes. A letter marks a change of level; the"
+    " first run after it is named below. The filled dot is the newest run."
 )
 
 EXPLORED_ON_SCREEN = 8
@@ -170,7 +170,7 @@ def document(trend: Trend, link: Link = no_link) -> Document:
         tone=OUTCOMES[ruling.outcome],
         exit_code=int(ruling.exit_code),
         why=printable(ruling.reason, 800),
-        context=(f"Held against the level of the baseline, {accepted}.",) if accepted else (),
+        context=(f"Compared with the level of the baseline, {accepted}.",) if accepted else (),
         simulated=past.simulated,
         sections=(
             DocumentSection(

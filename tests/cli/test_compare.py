@@ -45,7 +45,7 @@ def test_a_faster_one_ends_with_0(results: Path, capsys: pytest.CaptureFixture[s
 def test_single_runs_end_with_4_unless_lenient(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert compare(results, "v1", "v3") == Exit.INVALID
     assert compare(results, "v1", "v3", "--lenient") == Exit.PASS
-    assert "4 against 1 runs; a verdict takes 4 a side" in capsys.readouterr().out.replace("\n  ", " ")
+    assert "4 against 1 runs; a verdict needs 4 per side" in capsys.readouterr().out.replace("\n  ", " ")
 
 
 def test_several_candidates_end_with_the_worst(results: Path) -> None:
@@ -145,10 +145,10 @@ def test_noise_is_learned_and_kept_for_smaller_comparisons(
     assert main(["compare", "--noise", "v2", "--results", str(results)]) == Exit.PASS
     told = capsys.readouterr()
     assert "runs differ by" in told.out
-    assert "kept in" in told.err
+    assert "stored in" in told.err
     one, other = (min(results.glob(f"*-{label}*")).name for label in ("v1", "v2"))
     compare(results, one, other)
-    assert "as many as there are would show" in capsys.readouterr().out.replace("\n  ", " ")
+    assert "at least 4 runs per side would find a change of" in capsys.readouterr().out.replace("\n  ", " ")
     (results / "noise-agent-burst.json").write_text("{", "utf-8")
     assert compare(results, one, other) == Exit.INVALID
     (results / "noise-agent-burst.json").unlink()
@@ -262,7 +262,7 @@ def test_simulated_is_never_held_against_real(tmp_path: Path, capsys: pytest.Cap
     store(tmp_path, "v1")
     changed(store(tmp_path, "v2"), target__simulated=False)
     assert compare(tmp_path, "v1", "v2", "--force") == Exit.INVALID
-    assert "simulated runs are never held against real ones" in capsys.readouterr().out
+    assert "simulated runs are never compared with real ones" in capsys.readouterr().out
 
 
 def test_two_machines_are_shown_with_what_differs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

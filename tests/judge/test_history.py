@@ -121,8 +121,8 @@ def test_what_may_explain_a_change() -> None:
         "target.server made/1 → made/2",
         "commit aaaaaaaaaaaa → bbbbbbbbbbbb",
     ]
-    assert list(explaining(night(0), after))[-1] == "commit not told → bbbbbbbbbbbb"
-    assert list(explaining(after, night(0)))[-1] == "commit bbbbbbbbbbbb → not told"
+    assert list(explaining(night(0), after))[-1] == "commit not known → bbbbbbbbbbbb"
+    assert list(explaining(after, night(0)))[-1] == "commit bbbbbbbbbbbb → not known"
     assert list(explaining(before, before)) == []
     assert commit_of(night(0)) is None
     assert list(explaining(before, deep(before, ON))) == []

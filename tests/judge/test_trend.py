@@ -82,7 +82,7 @@ def test_a_history_that_was_not_usable_is_no_pass() -> None:
     found = trend(history(runs))
     assert (found.ruling.outcome, found.ruling.exit_code) == ("cannot tell", Exit.INVALID)
     assert found.ruling.reason == (
-        "None of the 29 runs before the newest can be held against it: 29 were made on another machine."
+        "None of the 29 runs before the newest can be compared with it: 29 were made on another machine."
     )
     assert trend(history(runs), lenient=True).ruling.exit_code == Exit.PASS
 
@@ -95,8 +95,8 @@ def test_why_a_history_was_not_usable_is_counted() -> None:
     found = trend(history(runs)).ruling
     assert (found.outcome, found.exit_code) == ("cannot tell", Exit.INVALID)
     assert found.reason == (
-        "Of the 11 runs before the newest 3 can be held against it, and it takes 8: 4 were made with another"
-        " load, 3 were made on another machine, 1 cannot be believed."
+        "3 of the 11 runs before the newest can be compared with it, and a verdict needs 8: 4 were made with"
+        " another load, 3 were made on another machine, 1 cannot be believed."
     )
 
 
@@ -177,7 +177,7 @@ def test_a_change_names_the_run_and_what_changed_with_it() -> None:
     found = trend(history(runs))
     (change,) = next(each for each in found.primary if each.name == P95).changes
     assert (change.run, change.label, change.commit) == ("n010", "v2", "c" * 12)
-    assert change.with_it == ("commit not told → cccccccccccc",)
+    assert change.with_it == ("commit not known → cccccccccccc",)
     assert change.word == "slower"
     assert change.interval[0] < change.change < change.interval[1]
 
@@ -260,7 +260,7 @@ def test_as_plain_data() -> None:
     assert metric["level"]["verdict"] == "slower"
     assert metric["changes"][0]["at"] == 10
     assert len(metric["changes"][0]["ci95"]) == 2
-    assert metric["newest"]["reason"].startswith("5 runs before it at its level")
+    assert metric["newest"]["reason"].startswith("5 runs are before it at its level")
 
 
 def test_no_trend_is_not_known() -> None:
@@ -301,7 +301,7 @@ def test_a_newest_run_without_any_turn_complete_fails() -> None:
     found = trend(history(runs)).ruling
     assert (found.outcome, found.exit_code) == ("target down", Exit.FAIL)
     assert found.reason == (
-        "The newest run had no turn complete; 1 of the last 10 runs could not reach the target, 1 of them had"
+        "The newest run had no turn complete; 1 of the last 10 runs could not reach the target and 1 had"
         " no turn complete."
     )
 
@@ -393,7 +393,7 @@ def test_too_many_runs_that_cannot_be_believed() -> None:
 def test_a_metric_that_was_hardly_ever_measured_cannot_be_judged() -> None:
     found = of([None] * 9 + [50.0] * 3, metrics=(P95,)).ruling
     assert (found.outcome, found.exit_code) == ("cannot tell", Exit.INVALID)
-    assert "fewer than 8 measured what decides" in found.reason
+    assert "Fewer than 8 of the" in found.reason
 
 
 def test_many_reasons_for_which_runs_are_left_out_are_summed_up() -> None:

@@ -31,9 +31,13 @@ def as_markdown(search: Search) -> str:
 @pytest.mark.parametrize(
     ("name", "first", "sentence"),
     [
-        ("found", "FOUND  exit code 0", "The highest load that holds is 198 connections; 207 do not hold."),
+        (
+            "found",
+            "FOUND  exit code 0",
+            "The highest load that holds is 198 connections; at 207 a threshold is missed.",
+        ),
         ("above", "HELD THROUGHOUT  exit code 0", "up to 50 connections; the limit lies above"),
-        ("below", "NOTHING HELD  exit code 1", "Nothing held, down to 1 connections. 1 of 3 thresholds"),
+        ("below", "NOTHING HELD  exit code 1", "No load held, down to 1 connections. 1 of 3 thresholds"),
         (
             "invalid",
             "INVALID  exit code 4",
@@ -54,7 +58,7 @@ def test_what_was_found_is_said_first(name: str, first: str, sentence: str) -> N
 def test_the_knee_the_interval_and_what_was_added_are_said() -> None:
     text = as_text(SEARCHES["found"])
     assert "Every run up to 198 held, and every run from 207 on missed." in text
-    assert "The knee lies at 200 connections, where 1,000/s are achieved." in text
+    assert "The knee lies at 200 connections, where the target achieved 1,000/s." in text
     assert "added by the search: turns.complete.ratio >= 99%" in text
     assert "13 runs in 3 min 4 s" in text
     assert "No knee was seen: the target did what was asked" in as_text(SEARCHES["above"])

@@ -33,7 +33,7 @@ def test_plain_ascii_and_colour() -> None:
 
 
 def test_the_baseline_is_named() -> None:
-    assert "Held against the level of the baseline, n003." in render([document(TRENDS["promised"]())])
+    assert "Compared with the level of the baseline, n003." in render([document(TRENDS["promised"]())])
 
 
 def test_of_many_exploratory_changes_the_newest_are_shown() -> None:

@@ -46,7 +46,7 @@ def test_where_nothing_can_be_said_stands_a_dash() -> None:
 def test_a_change_point_names_who_began_it() -> None:
     row = first("stepped", 1)
     assert (row.text(4), row.whole(5)) == ("2026-01-22", "n021 (v2, commit cccccccccccc)")
-    assert row.text(6) == "commit not told → cccccccccccc"
+    assert row.text(6) == "commit not known → cccccccccccc"
     (why,) = first("stepped", 0).notes
     assert "newest level: slower, +" in why
     assert "against the level before" in why

@@ -171,7 +171,7 @@ def _said(known: list[tuple[DrawnSide, style.Style, Shift]], board: Board) -> st
     runs = min(len(side.runs) for side in (board.baseline, *(side for side, _, _ in known)))
     said = []
     if BETWEEN in bands:
-        few = f" (of fewer than {MIN_RUNS} runs a side, so a guess)" if runs < MIN_RUNS else ""
+        few = f" (of fewer than {MIN_RUNS} runs per side, so a guess)" if runs < MIN_RUNS else ""
         said.append(f"Bars: 95 % interval over runs of each quantile by itself{few}.")
     if WITHIN in bands:
         said.append(
