@@ -191,7 +191,7 @@ auth = { kind = "jwt", secret_env = "S", send_as = "subprotocol" }
     assert "headers: X-Inside = a value that is not shown" in text
     assert "1 identities, one per virtual user (id, mail)" in text
     assert "INSECURE" in text
-    assert "target.auth.kind = jwt: a token minted per user\n" in text
+    assert "target.auth.kind = jwt: loadtest makes a token for each user\n" in text
     assert "target.auth.secret_env = S: " in text
     assert "target.auth.lifetime = 15m (default): " in text
     assert "abc" not in text
@@ -200,7 +200,7 @@ auth = { kind = "jwt", secret_env = "S", send_as = "subprotocol" }
 @pytest.mark.parametrize("auth", ['token_env = "T"', 'token_file = "t"', 'token_command = ["a", "-b"]'])
 def test_a_token_is_told_by_where_it_comes_from(folder: Folder, auth: str) -> None:
     text = told(folder.load(HEAD + f'auth = {{ kind = "token", {auth} }}'))
-    assert "target.auth.kind = token: one token for all\n" in text
+    assert "target.auth.kind = token: one token for all users\n" in text
     name, _, value = auth.partition(" = ")
     assert f"target.auth.{name} = " in text
     assert (
@@ -261,14 +261,14 @@ malformed = { share = "5%" }
     )
     for words in (
         "with the faults gap=20ms",
-        "load.reconnect.factor = 2 (default): each further wait is so many times as long",
+        "load.reconnect.factor = 2 (default): each further wait is this many times as long",
         "load.reconnect.jitter = 50% (default): each wait is shortened",
         "== Injected faults",
         "chaos.cut.share = 50%: the share of the users, rounded, who lose their connection",
-        "chaos.cut.every = 2s: again this often",
+        "chaos.cut.every = 2s: how often the cut is repeated",
         "chaos.slow_readers.rate = 4096B/s: how fast they read",
         "chaos.leavers.share = 10%: the share of the turns in which the user leaves",
-        "chaos.malformed.share = 5%: the share of the turns before which a broken message",
+        "chaos.malformed.share = 5%: the share of the turns before which loadtest sends a broken message",
     ):
         assert words in text, text
 
@@ -276,7 +276,7 @@ malformed = { share = "5%" }
 def test_a_single_cut_and_even_waits_are_told(folder: Folder) -> None:
     load = "[load]\nreconnect = { factor = 1, jitter = '0%', tries = 3 }\n"
     text = told(folder.load(HEAD + load + "[chaos]\ncut = { share = '50%', at = '5s' }\n"))
-    assert "load.reconnect.tries = 3: after so many failed tries" in text
+    assert "load.reconnect.tries = 3: the user gives up after this many failed tries" in text
     assert "chaos.cut.at = 5s: " in text
     assert "chaos.cut.every" not in text
 

@@ -109,7 +109,7 @@ def test_with_turns_0_connections_are_held_and_pinged(folder: Folder) -> None:
         ),
         (
             "[load]\nstages = [{ for = '1s', connections = 1 }]\nconnections = 1",
-            "6: `connections` is said by each stage",
+            "6: `connections` is set in each stage",
         ),
         ("[load]\nstages = [{ for = '1s', connections = 0 }]", "5: no stage has a connection"),
         (

@@ -24,7 +24,7 @@ def mistakes(folder: Folder, text: str) -> list[str]:
 
 def test_a_timeout_of_pings_goes_with_pings(folder: Folder) -> None:
     traffic = "url = 'ws://a'\n[traffic]\nevery = '1s'\nping_timeout = '2s'\n"
-    assert mistakes(folder, traffic) == ["6: `ping_timeout` goes with `ping`, which is missing"]
+    assert mistakes(folder, traffic) == ["6: `ping_timeout` needs `ping`, which is missing"]
     scenario = folder.load(HEAD + traffic + "ping = '1s'\n")
     assert scenario.traffic is not None
     assert (scenario.traffic.ping_ns, scenario.traffic.ping_timeout_ns) == (1_000_000_000, 2_000_000_000)
