@@ -68,7 +68,7 @@ def unknown_names(text: str, known: Iterable[str], open_groups: Iterable[str] = 
     rest = [name for name in asked if name not in drawn and name not in known]
     choices = [name for name in known if name != RANDOM]
     return problems + [
-        f"nothing is known as {{{name}}}; {nearest(name, choices)}{_or_braces(name)}" for name in rest
+        f"there is no placeholder {{{name}}}; {nearest(name, choices)}{_or_braces(name)}" for name in rest
     ]
 
 
@@ -88,7 +88,7 @@ def _or_braces(name: str) -> str:
     return (
         ""
         if "." in name
-        else f"; braces that are meant as they are have a space behind the first: {{ {name}}}"
+        else f"; to send the braces themselves, put a space after the first: {{ {name}}}"
     )
 
 

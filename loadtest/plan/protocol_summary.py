@@ -68,7 +68,7 @@ def _frames(protocol: Protocol) -> Iterator[Row]:
         told = f" ({settings})" if settings else ""
         yield (
             "codec",
-            f"{protocol.codec.name}{told}: paths, matches and messages are of what it makes of frames",
+            f"{protocol.codec.name}{told}: paths, matches and messages refer to what it makes of frames",
         )
     if protocol.framing is not None:
         keys = (f"{key} = {value!r}" for key, value in framing_settings(protocol.framing).items())
@@ -198,7 +198,7 @@ def _ends(events: Events) -> str:
         ends.append(f"when {of} reach the number that one of them says at {events.count.path}")
     elif events.count:
         ends.append(f"when its events reach {events.count}")
-    never = "a turn never ends by itself, but with the run: `end` or `count` would say when"
+    never = "a turn ends only with the run: `end` or `count` would end it"
     return " or ".join(ends) or never
 
 

@@ -26,7 +26,7 @@ def told(scenario: Scenario) -> str:
 
 def test_connections_that_are_never_opened_are_told(folder: Folder) -> None:
     load = "[load]\nconnections = 100\nconnect_rate = '1/m'\nduration = '2s'\n"
-    never = "99 are never opened, as the run is over before: they count as not ready"
+    never = "99 are never opened, because the run ends before: they count as not ready"
     assert never in told(folder.load(HEAD + load))
     assert never not in told(folder.load(HEAD + load.replace("1/m", "50/s")))
 
@@ -82,7 +82,7 @@ def test_a_stage_that_is_over_at_once(folder: Folder) -> None:
 
 def test_without_traffic_nothing_is_sent() -> None:
     text = told(load_scenario("connect-storm"))
-    assert "none: connections are opened and held, nothing is sent" in text
+    assert "none: connections open and stay open, and nothing is sent" in text
     assert "== Message" not in text
     assert "== Answer" not in text
 
@@ -135,16 +135,16 @@ url = "simulator"
 """
     text = told(folder.load(protocol + EVERY))
     assert "`made.id` of has made is the target's own name of a turn" in text
-    assert "an event is as old as its `d.at` (iso) says when it arrives: by two clocks" in text
-    assert "complete when as many of its events came as one says at `d.chunks`" in text
+    assert "the age of an event is from its `d.at` (iso) to its arrival: by two clocks" in text
+    assert "complete when its events have reached the number at `d.chunks`" in text
     some = told(folder.load(protocol.replace('chunks"', 'chunks", of = { has = "c" }') + EVERY))
-    assert "when as many of those with has c came as one says at `d.chunks`" in some
+    assert "when those with has c have reached the number at `d.chunks`" in some
 
 
 def test_random_arrivals_and_early_ends_are_told() -> None:
     text = told(load_scenario("soak"))
     assert "at random (Poisson)" in text
-    assert "the run ends early where turns.timed_out.ratio > 20%, after 1 min" in text
+    assert "the run ends early if turns.timed_out.ratio > 20%, after 1 min" in text
 
 
 def test_a_schedule_too_long_to_count_says_so(folder: Folder) -> None:
@@ -510,7 +510,7 @@ compression = true
 
 def test_text_in_order_is_told_with_what_is_escaped_and_compressed(folder: Folder) -> None:
     text = told(folder.load(SOCKET_IO + EVERY))
-    assert "it is no JSON but holds some: values inside the quotes of that are JSON-escaped" in text
+    assert "it is not JSON but contains JSON: values inside its quotes are JSON-escaped" in text
     assert "a turn is complete when all of type begins with 43 and done came" in text
     assert "it has failed with has error" in text
     assert "target.compression = true: offer permessage-deflate" in text

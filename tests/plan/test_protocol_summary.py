@@ -221,7 +221,7 @@ def test_how_frames_hold_messages_is_told_where_a_message_is_no_frame() -> None:
     told = dict(understood(coded))
     assert told["follows"] == "a page of a hub"
     assert told["held against"] == "a hub"
-    assert told["codec"].startswith("signalr (protocol = messagepack): paths, matches and messages are of")
+    assert told["codec"].startswith("signalr (protocol = messagepack): paths, matches and messages refer to")
     assert dict(understood(replace(coded, codec=CodecChoice(name="mqtt"))))["codec"].startswith("mqtt: paths")
     framed = Protocol(name="lines", framing=Framing(split="\n", batch=True))
     assert dict(understood(framed))["framing"] == "split = '\\n', batch = True"

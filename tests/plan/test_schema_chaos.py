@@ -135,7 +135,7 @@ def test_faults_of_the_simulator_are_kept_with_the_target(folder: Folder) -> Non
         ("[chaos]\nslow_readers = { share = '5%', rate = '0B/s' }", ["5: `rate` must be more than 0"]),
         (
             "[chaos]\nleavers = { share = '5%' }\nmalformed = { share = '5%' }",
-            ["5: `leavers` is a share of turns, but none is sent", "6: `malformed` is a share of turns"],
+            ["5: `leavers` is a share of turns, but no turn is sent", "6: `malformed` is a share of turns"],
         ),
         (TRAFFIC + "[chaos]\nleavers = {}", ["7: `leavers` needs `share`"]),
         (TRAFFIC + "[chaos]\nleavers = { share = '5%', at = '1s' }", ["7: unknown key `at`"]),

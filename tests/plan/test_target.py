@@ -146,10 +146,10 @@ def test_urls_that_are_wrong(url: str, sentence: str) -> None:
         ("url = 'ws://a'\naddresses = 'random'", "4: `addresses`"),
         (
             "url = 'ws://a'\nheaders = { A = \"x\\ny\" }",
-            "4: the value of `A` holds what a header cannot hold",
+            "4: the value of `A` has characters that no header can have",
         ),
-        ("url = 'ws://a'\nheaders = { A = '{user.mail}' }", "4: nothing is known as {user.mail}"),
-        ("url = 'ws://a'\nquery = { A = '{turn.id}' }", "4: nothing is known as {turn.id}"),
+        ("url = 'ws://a'\nheaders = { A = '{user.mail}' }", "4: there is no placeholder {user.mail}"),
+        ("url = 'ws://a'\nquery = { A = '{turn.id}' }", "4: there is no placeholder {turn.id}"),
         ("url = 'ws://a'\nsubprotocols = ['ok', 'a,b']", '4: "a,b" cannot be a subprotocol'),
         ("url = 'ws://a'\nca_file = 'no.pem'", '4: `ca_file`: there is no file "no.pem"'),
         ("url = 'ws://a'\nca_file = 5", "4: `ca_file` must be text, not 5"),
@@ -158,7 +158,7 @@ def test_urls_that_are_wrong(url: str, sentence: str) -> None:
         ("url = 'ws://a'\nclient_key = 'mine.toml'", "4: `client_key` goes with `client_cert`"),
         (
             "url = 'ws://a'\nca_file = 'mine.toml'\ninsecure = true",
-            "5: `insecure` checks no certificate; leave it or",
+            "5: `insecure` checks no certificate; leave out `insecure` or",
         ),
         ("url = 'ws://a'\nidentities = 'no.csv'", "4: `identities`: no.csv: there is no such file"),
     ],
@@ -259,10 +259,10 @@ def test_a_token_file_is_relative_to_the_scenario(folder: Folder) -> None:
         ),
         ("kind = 'jwt'\nsecret_env = 'S'\nname = 'a b'", '7: "a b" cannot be the name of a header'),
         ("kind = 'jwt'\nsecret_env = 'S'\nformat = 'Bearer'", "7: `format` must hold {token}"),
-        ("kind = 'jwt'\nsecret_env = 'S'\nformat = '{token}{user.id}'", "7: nothing is known as {user.id}"),
+        ("kind = 'jwt'\nsecret_env = 'S'\nformat = '{token}{user.id}'", "7: there is no placeholder {user.id}"),
         (
             "kind = 'jwt'\nsecret_env = 'S'\nclaims = { sub = '{turn.id}' }",
-            "7: nothing is known as {turn.id}",
+            "7: there is no placeholder {turn.id}",
         ),
         ("kind = 'jwt'\nsecret_env = 'S'\nclaims = { d = 2026-01-01 }", "7: `d` must be text, a number"),
         ("kind = 'jwt'\nsecret_env = 'S'\nclaims = { iss = 5 }", "7: `iss` must be text (RFC 7519"),
@@ -321,9 +321,9 @@ def test_values_that_code_gives_before_each_connection_are_known(folder: Folder)
     text = 'url = "simulator"\nquery = { t = "{user.ticket}" }\n'
     target = folder.load(f'{HEAD}{text}before_connect = ["ticket"]\n').target
     assert target.user_columns == ["user.ticket"]
-    assert "nothing is known as {user.ticket}" in mistakes(folder, text)[0]
+    assert "there is no placeholder {user.ticket}" in mistakes(folder, text)[0]
     assert mistakes(folder, 'url = "simulator"\nbefore_connect = ["a ticket"]\n') == [
-        '4: "a ticket" is no name: letters, digits and `_` only'
+        '4: "a ticket" is not a name: letters, digits and `_` only'
     ]
 
 
