@@ -90,7 +90,7 @@ def read_chunks(table: TomlTable) -> Chunks | None:
     chunks = Chunks(name=found[0], data=found[1], size=size, every_ns=every_ns, message=message)
     if chunks.count > MAX_CHUNKS:
         n = format_count(chunks.count)
-        table.report("size", f"at this size the file has {n} chunks; the maximum is {format_count(MAX_CHUNKS)}")
+        table.report("size", f"the file has {n} such chunks; the maximum is {format_count(MAX_CHUNKS)}")
         return None
     if chunks.lasts_ns > MAX_LASTS_NS:
         lasts, most = format_duration(chunks.lasts_ns), format_duration(MAX_LASTS_NS)

@@ -225,7 +225,7 @@ def finish_step(table: TomlTable, step: PrepareStep) -> PrepareStep:
 
 def _wrong_keep(name: str, place: str) -> str:
     if not is_column(name):
-        return f"{quoted(name)} is no name of a value: letters, digits and `_` only"
+        return f"{quoted(name)} is not a name of a value: letters, digits and `_` only"
     for kind in (FROM_HEADER, FROM_COOKIE):
         if place.startswith(kind):
             wanted = place.removeprefix(kind)
@@ -233,7 +233,7 @@ def _wrong_keep(name: str, place: str) -> str:
     keys = place.split(".")
     if not place or not all(keys) or len(keys) > LONGEST_PATH:
         ways = '"data.0.id" (of JSON), "header:Location" or "cookie:sid"'
-        return f"`{name}`: {quoted(place)} is no place in an answer; write one such as {ways}"
+        return f"`{name}`: {quoted(place)} is not a place in an answer; write one such as {ways}"
     return ""
 
 

@@ -238,7 +238,7 @@ def _finish_sigv4(table: TomlTable, auth: Auth) -> Auth:
         table.report("lifetime", "`lifetime` of a signed URL is 7 days at most")
     for key, text in (("region", auth.region or ""), ("service", auth.service)):
         if text and not _AWS_NAME.fullmatch(text):
-            table.report(key, f"{quoted(text)} is no `{key}` of AWS: letters, digits and `-` only")
+            table.report(key, f"{quoted(text)} is not a `{key}` of AWS: letters, digits and `-` only")
     return replace(auth, send_as="query", name="", format="", claims={})
 
 

@@ -138,7 +138,7 @@ def test_mistakes_are_told_all_at_once_with_their_line(
 def test_files_and_chunks_are_bounded(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chunks_module, "MAX_CHUNKS", 2)
     (told,) = folder.protocol_mistakes(written(BINARY))
-    assert "at this size the file has 3 chunks; the maximum is 2" in told
+    assert "the file has 3 such chunks; the maximum is 2" in told
     monkeypatch.setattr(chunks_module, "MAX_FILE_BYTES", 9)
     (told,) = folder.protocol_mistakes(written(BINARY))
     assert "send a shorter recording" in told

@@ -137,7 +137,7 @@ def test_what_is_wrong_is_told(folder: Folder, line: str, sentence: str) -> None
 
 def test_a_message_of_the_scenario_cannot_stand_beside_it(folder: Folder) -> None:
     scenario = SCENARIO + 'message = \'{"id":"{turn.id}"}\'\n'
-    with pytest.raises(ConfigError, match="sends its turns by HTTP; leave it out"):
+    with pytest.raises(ConfigError, match="sends its turns by HTTP, and not on the socket"):
         load_scenario(written(folder, scenario))
 
 
