@@ -138,8 +138,8 @@ def test_steps_are_explained(folder: Folder) -> None:
         ("name = 'a'\nget = '/a'\nexpect = []", "must be a status from 200 to 599"),
         ("name = 'a'\nget = '/a'\nexpect = [true]", "must be a status from 200 to 599"),
         ("name = 'a'\npost = '/a'\njson = 2026-01-01", "must be a value of JSON"),
-        ("name = 'a'\nget = '/a'\nkeep = { 'a-b' = 'c' }", "is no name of a value"),
-        ("name = 'a'\nget = '/a'\nkeep = { a = 'c..d' }", "is no place in an answer"),
+        ("name = 'a'\nget = '/a'\nkeep = { 'a-b' = 'c' }", "is not a name of a value"),
+        ("name = 'a'\nget = '/a'\nkeep = { a = 'c..d' }", "is not a place in an answer"),
         ("name = 'a'\nget = '/a'\nkeep = { a = 'header:' }", "names no header"),
         (
             "name = 'a'\nget = '/a'\nkeep = { " + ", ".join(f"a{n} = 'b'" for n in range(17)) + " }",
