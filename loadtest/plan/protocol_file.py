@@ -121,7 +121,7 @@ def read_protocol(table: TomlTable, name: str, about: str = "") -> Protocol:
         for name_, kind in protocol.turns.items():
             _check_kind(table, protocol, name_, kind)
     if not Template.parse(protocol.turn.id).names & {"uuid", "turn.number"}:
-        sentence = "`id` must hold {uuid} or {turn.number}, so that each turn has a different id"
+        sentence = "`id` must contain {uuid} or {turn.number}, so that each turn has a different id"
         table.source.report((*table.path, "turn", "id"), sentence)
     for path, sentence in _unknown_placeholders(protocol, kept=found[2] == found[0]):
         table.source.report(_written_at(table, path), sentence)

@@ -261,7 +261,7 @@ def _auth_format(table: TomlTable, auth: Auth, name: str) -> str:
     bearer = "Bearer {token}" if name.lower() == "authorization" else "{token}"
     text = auth.format or FORMATS.get(auth.send_as, bearer)
     if not Template.parse(text).names & {"token", "token_base64url"}:
-        table.report("format", "`format` must hold {token} or {token_base64url}")
+        table.report("format", "`format` must contain {token} or {token_base64url}")
     for sentence in unknown_names(text, ["token", "token_base64url"]):
         table.report("format", sentence)
     return text

@@ -102,7 +102,7 @@ def test_workers_get_the_bytes_and_what_is_kept_only_their_hash(folder: Folder) 
         ('{ chunks = "hello.pcm", size = 1, every = "1h", binary = true }', ["at this pace the file"]),
         ('{ chunks = "hello.pcm", size = 4, every = "20ms" }', ["`chunks` needs one of two"]),
         (AUDIO[:-2] + ", binary = true }", ["`chunks` needs one of two"]),
-        ('{ chunks = "hello.pcm", size = 4, every = "20ms", message = "x" }', ["must hold {chunk.base64}"]),
+        ('{ chunks = "hello.pcm", size = 4, every = "20ms", message = "x" }', ["must contain {chunk.base64}"]),
         ('{ chunks = "hello.pcm", binary = true }', ["needs `size`", "needs `every`"]),
         (
             '{ chunks = "x.pcm", every = "soon", message = "x" }',

@@ -192,7 +192,7 @@ def test_mistakes_around_the_steps(folder: Folder, text: str, sentence: str) -> 
     [
         ("kind = 'jwt', key_file = 'k'", "say algorithm ="),
         ("kind = 'jwt', secret_env = 'A', refresh = '1s'", "`refresh` has no meaning"),
-        ("kind = 'token', token_env = 'A', refresh = '1s'", "`refresh` goes with `token_command`"),
+        ("kind = 'token', token_env = 'A', refresh = '1s'", "`refresh` needs `token_command`"),
         ("kind = 'token', token_env = 'A', algorithm = 'RS256'", "`algorithm` has no meaning"),
         ("kind = 'oauth2', secret_env = 'A'", 'kind = "oauth2" needs `token_url`'),
         ("kind = 'oauth2', token_url = 'https://a', client_id = 'b'", 'kind = "oauth2" needs `secret_env`'),

@@ -179,7 +179,7 @@ def test_the_least_protocol_counts_answers_in_order(folder: Folder) -> None:
         ("[events]\nmatch = 'order'\nmessage = 'x'", ["3: unknown key `message`; it belongs to [turn]"]),
         ("[events]\nmatch = 'order'\n[turn]\nend = ['x']", ["4: unknown key `end`; it belongs to [events]"]),
         ("[events]\nmatch = 'order'\n[turn]\nencoding = 'hex'", ['4: `encoding` cannot be "hex"']),
-        ("[events]\nmatch = 'order'\n[turn]\nid = 'x'", ["4: `id` must hold {uuid} or {turn.number}"]),
+        ("[events]\nmatch = 'order'\n[turn]\nid = 'x'", ["4: `id` must contain {uuid} or {turn.number}"]),
         (
             "[events]\nmatch = 'order'\n[turn]\nid = '{uuid}{turn.id}'",
             ["4: there is no placeholder {turn.id}; did you mean"],

@@ -199,7 +199,7 @@ def test_what_the_scenario_must_have_is_told() -> None:
     assert lines[-1] == (
         "needs of the scenario: {data.topic}, {user.desk}: columns of its target.identities or traffic.data"
     )
-    assert "message: none: the scenario, or its code, says it" in told(Protocol(name="x"))
+    assert "message: none: the scenario or its code gives the message" in told(Protocol(name="x"))
 
 
 def test_secrets_are_named_and_not_told() -> None:

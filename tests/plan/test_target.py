@@ -155,7 +155,7 @@ def test_urls_that_are_wrong(url: str, sentence: str) -> None:
         ("url = 'ws://a'\nca_file = 5", "4: `ca_file` must be text, not 5"),
         ('url = "ws://a"\nca_file = "\\u0000"', "4: `ca_file`: there is no file"),
         (f"url = 'ws://a'\nca_file = '{'x' * 5000}'", "4: `ca_file`: there is no file"),
-        ("url = 'ws://a'\nclient_key = 'mine.toml'", "4: `client_key` goes with `client_cert`"),
+        ("url = 'ws://a'\nclient_key = 'mine.toml'", "4: `client_key` needs `client_cert`"),
         (
             "url = 'ws://a'\nca_file = 'mine.toml'\ninsecure = true",
             "5: `insecure` checks no certificate; leave out `insecure` or",
@@ -258,7 +258,7 @@ def test_a_token_file_is_relative_to_the_scenario(folder: Folder) -> None:
             "8: a subprotocol has no `name`",
         ),
         ("kind = 'jwt'\nsecret_env = 'S'\nname = 'a b'", '7: "a b" cannot be the name of a header'),
-        ("kind = 'jwt'\nsecret_env = 'S'\nformat = 'Bearer'", "7: `format` must hold {token}"),
+        ("kind = 'jwt'\nsecret_env = 'S'\nformat = 'Bearer'", "7: `format` must contain {token}"),
         ("kind = 'jwt'\nsecret_env = 'S'\nformat = '{token}{user.id}'", "7: there is no placeholder {user.id}"),
         (
             "kind = 'jwt'\nsecret_env = 'S'\nclaims = { sub = '{turn.id}' }",
