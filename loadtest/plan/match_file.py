@@ -127,9 +127,7 @@ def _check_condition(table: TomlTable, at: KeyPath, name: str, wanted: object) -
         for how, value in wanted.items():
             _check_test(table, (*at, how), how, value)
     elif isinstance(wanted, list):
-        table.source.report(
-            at, f"`{name}` cannot be a list; write {{ in = [...] }} if one of several fits"
-        )
+        table.source.report(at, f"`{name}` cannot be a list; write {{ in = [...] }} if one of several fits")
     elif not _is_value(wanted):
         sentence = f"`{name}` must be text, a number, true or false, not {quoted(wanted)}"
         table.source.report(at, sentence)

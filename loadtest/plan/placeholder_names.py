@@ -85,11 +85,7 @@ def now_values(unix_ms: int, asked: Container[str] = ()) -> dict[str, str]:
 
 def _or_braces(name: str) -> str:
     """What to do where no placeholder is meant, as in GraphQL: all names of ours but a few have a point."""
-    return (
-        ""
-        if "." in name
-        else f"; to send the braces themselves, put a space after the first: {{ {name}}}"
-    )
+    return "" if "." in name else f"; to send the braces themselves, put a space after the first: {{ {name}}}"
 
 
 def env_names(texts: Iterable[str]) -> list[str]:

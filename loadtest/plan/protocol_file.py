@@ -239,9 +239,7 @@ def _read_connect(table: TomlTable, beats: list[TomlTable]) -> Connect:
     if Template.parse(connect.path).names:
         table.report("path", "`path` is the same for all users and has no placeholders")
     if any(map(kept_by, connect.auth_errors)):
-        table.report(
-            "auth_errors", "`auth_errors` cannot have `keep`: nothing is sent after them"
-        )
+        table.report("auth_errors", "`auth_errors` cannot have `keep`: nothing is sent after them")
     for each in connect.subprotocols:
         if not is_token(each):
             table.report("subprotocols", f"{quoted(each)} cannot be a subprotocol: no spaces, no separators")
@@ -273,9 +271,7 @@ def _read_leave(table: TomlTable) -> Leave:
     if not leave.send:
         table.source.report(table.path, "`leave` needs `send`, the message before the close")
     if leave.wait is not None and kept_by(leave.wait):
-        table.report(
-            "wait", "the `wait` of `leave` cannot have `keep`: nothing is sent after it"
-        )
+        table.report("wait", "the `wait` of `leave` cannot have `keep`: nothing is sent after it")
     table.close()
     return leave
 
@@ -561,9 +557,7 @@ def _check_events(table: TomlTable, protocol: Protocol) -> None:
         if events.match == "id" and not events.turn and events.format == "text":
             report("match", "texts are matched by id: `pattern` must have a group (?P<turn>...)")
         elif events.match == "id" and not events.turn:
-            report(
-                "turn", 'events are matched by id: `turn` must name its path; or use match = "order"'
-            )
+            report("turn", 'events are matched by id: `turn` must name its path; or use match = "order"')
         return
     for key in FIELDS:
         if getattr(events, key):

@@ -139,7 +139,10 @@ def _messages(topic: str, turn: TurnShape) -> Iterator[Row]:
     if turn.send is not None:
         yield topic, f"by HTTP: {_short(turn.send.text)}"
     elif not turn.messages:
-        yield topic, _short(turn.message) if turn.message else "none: the scenario or its code gives the message"
+        yield (
+            topic,
+            _short(turn.message) if turn.message else "none: the scenario or its code gives the message",
+        )
 
 
 def _events(protocol: Protocol) -> Iterator[Row]:

@@ -222,9 +222,9 @@ def test_names_traits_and_correlation_ids(described: Any) -> None:
         ("multi", (5,), ""),
         ("yaml", (6,), ""),
     ]
-    assert [note for note in found.notes if note.startswith("the description does not describe the payload of")] == [
-        f"the description does not describe the payload of {name}" for name in ("avro", "nothing", "empty")
-    ]
+    assert [
+        note for note in found.notes if note.startswith("the description does not describe the payload of")
+    ] == [f"the description does not describe the payload of {name}" for name in ("avro", "nothing", "empty")]
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ def test_names_traits_and_correlation_ids(described: Any) -> None:
         (changed(THREE, operations={}), "has no messages: none of its channels describes a message"),
         (
             changed(TWO, channels={"/": {"subscribe": {"message": DONE}}}),
-            "has no message that a client sends; if it describes a client, write --describes client",  # noqa: E501 - as it is written
+            "has no message that a client sends; if it describes a client, write --describes client",
         ),
         (changed(TWO, channels={"/": {"$ref": "other.yaml#/c"}}), "refers to other.yaml#/c, which is another file and is not read; bundle all into one file"),  # noqa: E501 - as it is written
         (changed(TWO, channels={"/": {"$ref": "#/nowhere"}}), "has a `$ref` that leads nowhere: #/nowhere"),

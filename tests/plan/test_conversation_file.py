@@ -77,7 +77,10 @@ def test_conversations_are_read_and_reach_workers(folder: Folder) -> None:
         ("[{ turn = 'ask' }, { think = { unifrom = 1 } }]", "unknown key `unifrom`; did you mean `uniform`?"),
         ("[{ turn = 'ask' }, { think = { uniform = 1 } }]", "`uniform` must be two durations"),
         ("[{ turn = 'ask' }, { think = { uniform = ['1s', 1] } }]", "`uniform` must be a duration such as"),
-        ("[{ turn = 'ask' }, { think = { uniform = ['3s', '1s'] } }]", "the first time of `uniform` is longer"),
+        (
+            "[{ turn = 'ask' }, { think = { uniform = ['3s', '1s'] } }]",
+            "the first time of `uniform` is longer",
+        ),
         ("[{ turn = 'ask' }, { think = { uniform = ['1s', '3s'], sigma = 1 } }]", "unknown key `sigma`"),
         ("[{ turn = 'ask' }, { think = { lognormal = '1s' } }]", "`lognormal` needs `sigma`, such as 0.5"),
         ("[{ turn = 'ask' }, { think = { lognormal = '1s', sigma = 9 } }]", "`sigma` must be a number above"),
@@ -92,7 +95,10 @@ def test_conversations_are_read_and_reach_workers(folder: Folder) -> None:
         ("[{ branch = [{ weight = 1 }] }]", "`steps` must be a list of steps"),
         ("[{ repeat = 0, steps = [] }]", "`repeat` must be a whole number from 1 to 1000, not 0"),
         ("[{ think = '1s' }]", "one path through these steps has no turn"),
-        ("[{ branch = [{ steps = [{ turn = 'ask' }] }, { steps = [] }] }]", "one path through these steps has"),
+        (
+            "[{ branch = [{ steps = [{ turn = 'ask' }] }, { steps = [] }] }]",
+            "one path through these steps has",
+        ),
         (
             "[{ repeat = 501, steps = [{ turn = 'ask' }, { turn = 'ask' }] }]",
             "a conversation may have 1,000 turns, not 1,002",

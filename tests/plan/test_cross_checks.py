@@ -112,7 +112,9 @@ def test_a_protocol_in_place_of_the_answer_by_id_needs_the_id_in_its_own_message
 def test_a_column_of_a_protocols_ready_step_must_be_there_even_without_traffic(folder: Folder) -> None:
     folder.write("p.toml", "[events]\nturn = ['id']\n[connect]\nready = [{ send = '{user.key}' }]\n")
     (told,) = folder.mistakes("protocol = 'p.toml'\n[target]\nurl = 'simulator'\n")
-    assert told.startswith("mine.toml:1: the protocol's connect.ready.0.send: there is no placeholder {user.key}")
+    assert told.startswith(
+        "mine.toml:1: the protocol's connect.ready.0.send: there is no placeholder {user.key}"
+    )
 
 
 def test_limits_can_be_raised(folder: Folder) -> None:

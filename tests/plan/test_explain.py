@@ -304,7 +304,7 @@ def test_cookies_that_are_kept_are_told(folder: Folder) -> None:
 
 def test_how_users_are_spread_over_addresses_is_told(folder: Folder) -> None:
     text = told(folder.load("protocol = 'echo'\n[target]\nurl = 'ws://a'\naddresses = 'all'\n" + EVERY))
-    assert "target.addresses = all: as rotate, but nobody tries a second one" in text
+    assert "target.addresses = all: like rotate, but a connection tries only one address" in text
 
 
 def test_a_setting_is_told_without_what_may_be_a_secret(folder: Folder) -> None:

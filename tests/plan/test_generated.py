@@ -84,7 +84,9 @@ def test_names_of_messages() -> None:
         "there is no placeholder {run.idd}; did you mean `run.id`?",
     ]
     assert unknown_names("{uuid4}", ["uuid"])[0].startswith("there is no placeholder {uuid4}; did you mean")
-    assert unknown_names("{random.int 1 2}", ["x"]) == ["there is no placeholder {random.int 1 2}; known here: x"]
+    assert unknown_names("{random.int 1 2}", ["x"]) == [
+        "there is no placeholder {random.int 1 2}; known here: x"
+    ]
 
 
 def test_each_placeholder_is_drawn_for_itself() -> None:

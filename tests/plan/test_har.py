@@ -83,15 +83,19 @@ def test_of_several_sockets_the_one_that_spoke_or_that_is_named() -> None:
             "messages lie decades apart: a time is wrong",
         ),
         (file_of(SILENT), None, "holds no message of a WebSocket (wss://a.example/silent (0 messages))"),
-        (file_of(ONE, TWO), None, "several WebSockets; choose one with --socket: wss://a.example/one (1 mess"),
+        (
+            file_of(ONE, TWO),
+            None,
+            "several WebSockets; choose one with --socket: wss://a.example/one (1 mess",
+        ),
         (file_of(ONE), "/three", "holds no WebSocket whose URL has '/three'; it holds wss://a.example/one"),
         (file_of(ONE)[:-9], None, "ends in the middle: it was not saved whole"),
         (file_of(ONE)[:60], None, "ends in the middle: it was not saved whole"),
         ("{'a'}", None, "is not JSON"),
         ("[" * 200_000, None, "is nested too deeply"),
-        ("[]", None, "is no HAR file"),
-        ('{"log": []}', None, "is no HAR file"),
-        ('{"log": {"entries": {}}}', None, "is no HAR file"),
+        ("[]", None, "is not a HAR file"),
+        ('{"log": []}', None, "is not a HAR file"),
+        ('{"log": {"entries": {}}}', None, "is not a HAR file"),
     ],
 )
 def test_a_file_without_the_socket_is_one_sentence(text: str, wanted: str | None, sentence: str) -> None:

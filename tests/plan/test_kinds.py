@@ -139,7 +139,7 @@ def test_where_types_are_named_it_is_known_where_they_stand(folder: Folder) -> N
         (MIX + "message = '{turn.id}'", "7: `message` and `mix` both say what is sent; leave one out"),
         (
             MIX + "[chaos]\nslow_readers = { share = '10%', rate = '4KiB/s' }",
-            "8: `slow_readers` cannot be used with `mix`: loadtest does not separate the times of slow readers",
+            "8: `slow_readers` cannot be used with `mix`: loadtest does not separate the times",
         ),
         (
             MIX + "[thresholds]\n'turn.first_event[aks].p95' = '< 1s'",

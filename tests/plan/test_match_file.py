@@ -68,7 +68,7 @@ def test_every_place_takes_a_type_or_a_table(folder: Folder) -> None:
         ("end = [{ a = { in = [[1]] } }]", ["4: `in` must be a list of values such as"]),
         ("end = [{ in = 'x' }]", ["4: `in` must be a list of values such as"]),
         ("end = [{ prefix = 3 }]", ["4: `prefix` must be text, not 3"]),
-        ("end = [{ a = { regex = '(' } }]", ['4: `regex`: "(" is no regular expression']),
+        ("end = [{ a = { regex = '(' } }]", ['4: `regex`: "(" is not a regular expression']),
         ("end = [{ has = [] }]", ['4: `has` must name a path, such as "error"']),
         ("end = [{ has = 3 }]", ["4: 3 is not a path"]),
         ("end = [{ lacks = 'a..b' }]", ['4: "a..b" is not a path']),
@@ -151,7 +151,7 @@ def test_values_are_kept_at_any_match_and_known_from_then_on(folder: Folder) -> 
             "{kept.askd}",
             "10: there is no placeholder {kept.askd}; did you mean `kept.asked`",
         ),
-        ('["no"]', '[{ type = "no", keep = { a = "b" } }]', "3: nothing is sent after `auth_errors`"),
+        ('["no"]', '[{ type = "no", keep = { a = "b" } }]', "3: `auth_errors` cannot have `keep`"),
         ("[events]", "[events]\nanswer = []", "8: `answer` is written here and in [events]; write it once"),
     ],
 )
@@ -221,7 +221,11 @@ def test_heartbeats_by_our_clock(folder: Folder) -> None:
             "12: give either `on` (reply",
         ),
         ('send = "alive"', 'send = "alive"\nanswr = "x"', "12: unknown key `answr`; did you mean `answer`?"),
-        ('send = "alive"', 'send = "alive"\nanswer = "x"', '12: "x" is an event type, but no `type`'),
+        (
+            'send = "alive"',
+            'send = "alive"\nanswer = "x"',
+            '12: "x" is an event type, but [events] has no `type`',
+        ),
         ('every = "30s"', "every = 30", "10: `every` must be text, not 30"),
     ],
 )
@@ -361,7 +365,7 @@ connect.heartbeat = [{ on = "d", send = "x" }]
 events = { match = "order", answer = [{ on = "e", send = "x" }] }
 """
     told = folder.protocol_mistakes(text)
-    assert [line.partition(" is an event type, but no `type`")[0] for line in told] == [
+    assert [line.partition(" is an event type, but [events] has no `type`")[0] for line in told] == [
         '2: "a"',
         '3: "b"',
         '4: "d"',

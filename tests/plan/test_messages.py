@@ -64,7 +64,10 @@ def test_messages_are_read_in_order_and_go_through_settings(folder: Folder) -> N
             ["6: `within` needs `wait`"],
         ),
         ("messages = ['x', { wait = 3 }, 'x']", ["6: `wait` must be an event type or a table"]),
-        ("messages = ['x', 'y {turn.idd}']", ["6: there is no placeholder {turn.idd}; did you mean `turn.id`?"]),
+        (
+            "messages = ['x', 'y {turn.idd}']",
+            ["6: there is no placeholder {turn.idd}; did you mean `turn.id`?"],
+        ),
         (f"messages = {['x'] * 257}", ["6: `messages` may have 256 entries at most, not 257"]),
     ],
 )

@@ -151,7 +151,10 @@ def test_steps_are_explained(folder: Folder) -> None:
             "name = 'a'\nget = '/{user.id}'\nonce = 'process'",
             'a step that is done once = "process" is of no user',
         ),
-        ("name = 'a'\nget = '/a'\nundo = { delete = '/{prepared.b}' }", "no step up to this one keeps {prepared.b}"),
+        (
+            "name = 'a'\nget = '/a'\nundo = { delete = '/{prepared.b}' }",
+            "no step up to this one keeps {prepared.b}",
+        ),
         (
             BOTH_OFTEN,
             "is kept more often than this step is done",
@@ -190,7 +193,7 @@ def test_mistakes_around_the_steps(folder: Folder, text: str, sentence: str) -> 
 @pytest.mark.parametrize(
     ("auth", "sentence"),
     [
-        ("kind = 'jwt', key_file = 'k'", "say algorithm ="),
+        ("kind = 'jwt', key_file = 'k'", "write algorithm ="),
         ("kind = 'jwt', secret_env = 'A', refresh = '1s'", "`refresh` has no meaning"),
         ("kind = 'token', token_env = 'A', refresh = '1s'", "`refresh` needs `token_command`"),
         ("kind = 'token', token_env = 'A', algorithm = 'RS256'", "`algorithm` has no meaning"),

@@ -124,7 +124,10 @@ def test_limits(folder: Folder) -> None:
             "[thresholds]\n'connect.total.p99.9' = '< 1s'\n'connect.total.p99_9' = '< 1s'",
             "6: `connect.total.p99_9` is the same as",
         ),
-        ("[abort]\nafter = '1s'", "5: `after` says from when the rules of [abort] count, but there is no rule"),
+        (
+            "[abort]\nafter = '1s'",
+            "5: `after` says from when the rules of [abort] count, but there is no rule",
+        ),
         ("[abort]\n'connections.refused' = 'many'", '5: "many" is not an operator and a value'),
         ("[limits]\nusers = 5", "5: unknown key `users`"),
     ],

@@ -90,7 +90,7 @@ def test_urls_that_are_right(url: str) -> None:
         ("ws://a/#x", "must not hold a space or a `#`"),
         ("ws://a:99999", "is not a URL"),
         ("ws://[::1", "is not a URL"),
-        ("ws://a/{user.id}", "has no placeholders"),
+        ("ws://a/{user.id}", "cannot have placeholders"),
         ("ws://a\x00", "must not hold"),
     ],
 )
@@ -259,7 +259,10 @@ def test_a_token_file_is_relative_to_the_scenario(folder: Folder) -> None:
         ),
         ("kind = 'jwt'\nsecret_env = 'S'\nname = 'a b'", '7: "a b" cannot be the name of a header'),
         ("kind = 'jwt'\nsecret_env = 'S'\nformat = 'Bearer'", "7: `format` must contain {token}"),
-        ("kind = 'jwt'\nsecret_env = 'S'\nformat = '{token}{user.id}'", "7: there is no placeholder {user.id}"),
+        (
+            "kind = 'jwt'\nsecret_env = 'S'\nformat = '{token}{user.id}'",
+            "7: there is no placeholder {user.id}",
+        ),
         (
             "kind = 'jwt'\nsecret_env = 'S'\nclaims = { sub = '{turn.id}' }",
             "7: there is no placeholder {turn.id}",
@@ -441,8 +444,8 @@ def test_a_url_is_signed_by_region_service_and_profile(folder: Folder) -> None:
         ('region = "r", name = "X"', "`name` has no meaning"),
         ('region = "r", format = "{{token}}"', "`format` has no meaning"),
         ('region = "r", lifetime = "8d"', "7 days at most"),
-        ('region = "r/s"', "is no `region` of AWS"),
-        ('region = "r", service = "a b"', "is no `service` of AWS"),
+        ('region = "r/s"', "is not a `region` of AWS"),
+        ('region = "r", service = "a b"', "is not a `service` of AWS"),
     ],
 )
 def test_what_is_wrong_of_a_signed_url_is_told(folder: Folder, keys: str, sentence: str) -> None:

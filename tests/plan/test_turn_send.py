@@ -123,7 +123,7 @@ def test_it_is_explained_and_understood(folder: Folder) -> None:
         ('send = { post = "/{turn.id}", within = "1s" }', "a turn's time limit is `timeout` of"),
         ('send = { post = "/{turn.id}" }\nmessage = "m"', "`send` and `message` both say what is sent"),
         ('send = { post = "/{turn.id}" }\nmessages = ["m"]', "`send` and `messages` both say what is sent"),
-        ('send = { post = "/{turn.id}" }\nencoding = "binary"', "`encoding` is of frames"),
+        ('send = { post = "/{turn.id}" }\nencoding = "binary"', "leave `encoding` out"),
         ('send = { post = "/{turn.nothing}" }', "there is no placeholder {turn.nothing}"),
         ('send = { post = "/ask" }', "the message must contain {turn.id}"),
     ],
