@@ -17,6 +17,7 @@ from loadtest.plan.kept_values import auto_reply_keeps, step_keeps
 from loadtest.plan.key_types import KeyTable
 from loadtest.plan.match import Match, kept_by, match_words
 from loadtest.plan.placeholder_names import NOW, data_values, now_values, user_values
+from loadtest.plan.printable_text import visible
 from loadtest.plan.protocol import (
     AutoReply,
     CountAt,
@@ -40,7 +41,6 @@ from loadtest.plan.template import Template
 from loadtest.plan.threshold import DELIVERY_RATIOS, Threshold, split_population
 from loadtest.plan.trace_parent import TRACE_PARENT, trace_parent
 from loadtest.plan.unmeasured import unmeasured_counters
-from loadtest.plan.printable_text import visible
 from loadtest.plan.written_secrets import data_secret_columns, hide_of_scenario, shown_template
 from loadtest.units import format_bytes, format_count, format_duration, format_rate, format_ratio
 

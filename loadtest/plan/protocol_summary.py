@@ -8,6 +8,7 @@ from loadtest.plan.framing import framing_settings
 from loadtest.plan.kept_values import auto_reply_keeps, step_keeps
 from loadtest.plan.match import Match, kept_by, match_words
 from loadtest.plan.placeholder_names import env_names
+from loadtest.plan.printable_text import visible
 from loadtest.plan.protocol import (
     KIND_RULES,
     AutoReply,
@@ -20,7 +21,6 @@ from loadtest.plan.protocol import (
 )
 from loadtest.plan.protocol_file import asked_columns, templates
 from loadtest.plan.settings import public_url, without_secret
-from loadtest.plan.printable_text import visible
 from loadtest.plan.written_secrets import hide_of_protocol, shown_subprotocols, shown_template
 from loadtest.units import format_duration
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 
 from loadtest.plan.match import Match, match_words
 from loadtest.plan.prepare import PrepareStep
+from loadtest.plan.printable_text import visible
 from loadtest.plan.protocol import AutoReply, CountAt, Events, Protocol, ReadyStep, TurnShape
 from loadtest.plan.settings import public_url
-from loadtest.plan.printable_text import visible
 from loadtest.plan.written_secrets import shown_template
 from loadtest.units import format_duration
 

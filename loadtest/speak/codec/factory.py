@@ -10,10 +10,10 @@ from itertools import product
 from typing import Any, Final
 
 from loadtest.errors import ConfigError, Problem, install_line
+from loadtest.plan.frame_limits import MAX_MESSAGE_BYTES
 from loadtest.plan.framing import CodecChoice
 from loadtest.plan.protocol import Protocol
 from loadtest.plan.protocol_file import templates
-from loadtest.plan.frame_limits import MAX_MESSAGE_BYTES
 from loadtest.plan.scenario import Scenario
 from loadtest.plan.template import Template
 from loadtest.plan.toml_reader import nearest

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from loadtest.plan.protocol import Protocol
 from loadtest.plan.frame_limits import MAX_MESSAGE_BYTES
+from loadtest.plan.protocol import Protocol
 from loadtest.speak.codec.coded_frames import CodedFrameParser, UnsendableError
 from loadtest.speak.codec.factory import codec_of
 from loadtest.speak.frames import BINARY, TEXT

@@ -84,8 +84,8 @@ def test_a_frame_that_is_none_loses_none_of_its_neighbours(frame: str, why: str)
 @pytest.mark.parametrize(
     ("frame", "why"),
     [
-        ("MESSAGE\ncontent-length:x\n\n\0", "no number"),
-        ("MESSAGE\ncontent-length:" + "9" * 19 + "\n\n\0", "no number"),
+        ("MESSAGE\ncontent-length:x\n\n\0", "not a number"),
+        ("MESSAGE\ncontent-length:" + "9" * 19 + "\n\n\0", "not a number"),
         ("MESSAGE\ncontent-length:1\n\nab\0", "longer than its content-length"),
         ("M" * MAX_HEAD, "more than 65,536 bytes"),
     ],
