@@ -34,7 +34,7 @@ def test_a_page_that_is_behind_is_told_and_can_be_written(
     monkeypatch.setattr("sys.argv", ["key_tables.py", "--write"])
     assert key_tables.main() == 0
     text = page.read_text("utf-8")
-    assert "| `rate` | turns per second; a plan with more is refused | `100000/s` |" in text
+    assert "| `rate` | loadtest refuses a plan with more turns per second | `100000/s` |" in text
     assert text.startswith("before\n")
     assert text.endswith("after\n")
     assert "old" not in text

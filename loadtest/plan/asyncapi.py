@@ -97,9 +97,9 @@ class _DescriptionReader:
         self._document = document
         version = document.root.get("asyncapi")
         if version is None:
-            raise NoDescriptionError("is no AsyncAPI description: it has no `asyncapi`, its version")
+            raise NoDescriptionError("is not an AsyncAPI description: it has no `asyncapi` with a version")
         if not _VERSION.fullmatch(str(version)):
-            raise NoDescriptionError(f"is of AsyncAPI {str(version)[:20]}; 2.x and 3.x can be read")
+            raise NoDescriptionError(f"has AsyncAPI version {str(version)[:20]}; loadtest reads 2.x and 3.x")
         self._is_3 = str(version).startswith("3")
         self._describes = describes
         self._notes: list[str] = []
@@ -123,7 +123,7 @@ class _DescriptionReader:
 
     def _hint(self) -> str:
         other = "client" if self._describes == "server" else "server"
-        return f"; where it is the description of a {other}, say --describes {other}"
+        return f"; if it describes a {other}, write --describes {other}"
 
     # ------------------------------------------------------------------ servers
 
@@ -143,7 +143,7 @@ class _DescriptionReader:
                 spoken[name] = node, url
         if not spoken:
             protocols = {f"{name}: {self._document.at(servers[name], 'protocol')}": None for name in names}
-            raise NoDescriptionError(f"has no server of WebSocket (ws or wss); it has {_listed(protocols)}")
+            raise NoDescriptionError(f"has no WebSocket server (ws or wss); it has {_listed(protocols)}")
         name, (node, url) = next(iter(spoken.items()))
         if len(spoken) > 1:
             self._notes.append(f"the description has several servers ({_listed(spoken)}); this is {name}")
@@ -177,7 +177,7 @@ class _DescriptionReader:
             for key in ("examples", "enum"):
                 if isinstance(schema.get(key), list) and schema[key]:
                     return str(schema[key][0])
-            self._notes.append(f"nothing says what {found[0]} of the URL is: {NO_VALUE} stands in its place")
+            self._notes.append(f"nothing gives {found[0]} of the URL a value: {NO_VALUE} stands in its place")
             return NO_VALUE
 
         return _VARIABLE.sub(value, text)
@@ -192,7 +192,7 @@ class _DescriptionReader:
     def _channels(self) -> list[_DescribedChannel]:
         nodes = self._document.table(self._document.root, "channels")
         if not nodes:
-            raise NoDescriptionError("has no channels, so that nothing says which messages there are")
+            raise NoDescriptionError("has no channels, and so no messages")
         channels = []
         for name in nodes:
             node = self._document.table(nodes, name)
@@ -212,11 +212,11 @@ class _DescriptionReader:
                 told = _listed({each.name: None for each in channels})
                 raise NoDescriptionError(f"has no channel {wanted}; it has {told}")
         if not spoken:
-            raise NoDescriptionError("has no messages: its channels say nothing of what is sent")
+            raise NoDescriptionError("has no messages: none of its channels describes a message")
         sending = [each for each in spoken if each.sent] or spoken
         if len({each.address for each in sending if each.address.startswith("/")}) > 1:
             told = _listed({each.name: None for each in sending})
-            raise NoDescriptionError(f"has several channels, each a socket; choose one by --channel: {told}")
+            raise NoDescriptionError(f"has several channels; choose one with --channel: {told}")
         first = sending[0]
         paths = {first.address} if first.address.startswith("/") else set()
         for other in spoken:
@@ -287,7 +287,7 @@ class _DescriptionReader:
         name = str(found.get("name") or found.get("messageId") or key or found.get("title") or "message")
         examples = self._examples(found)
         if not examples:
-            self._notes.append(f"nothing says what the payload of {name} is")
+            self._notes.append(f"the description does not describe the payload of {name}")
             return None
         location = self._document.at(found, "correlationId", "location")
         at = _LOCATION.fullmatch(location) if isinstance(location, str) else None

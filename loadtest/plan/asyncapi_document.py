@@ -74,7 +74,7 @@ def _yaml(text: str) -> object:
     except ImportError:
         run = install_line('"pyyaml>=6"', "asyncapi")
         raise NoDescriptionError(
-            f"is no JSON, and YAML needs PyYAML, not installed here; run: {run}, or convert the file to JSON"
+            f"is not JSON, and YAML needs PyYAML, which is missing; run: {run}, or convert the file to JSON"
         ) from None
     # That of C is twenty times as fast; where PyYAML was built without it, there is the other.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -161,7 +161,7 @@ class ApiDocument:
         """What one reference names."""
         if not ref.startswith("#"):
             raise NoDescriptionError(
-                f"refers to {_shown(ref)}, outside of itself, of which nothing is read; bundle it all"
+                f"refers to {_shown(ref)}, which is another file and is not read; bundle all into one file"
             )
         node: Any = self.root
         for part in ref.split("/")[1:]:

@@ -59,7 +59,7 @@ def read_capture(path: Path) -> tuple[CapturedFrame, ...]:
         size = path.stat().st_size
         if size > MAX_BYTES:
             raise ConfigError(
-                [Problem(str(path), f"is larger than {MAX_BYTES >> 20} MiB; keep fewer turns of it")]
+                [Problem(str(path), f"is larger than {MAX_BYTES >> 20} MiB; keep fewer turns in it")]
             )
         text = path.read_text("utf-8-sig")
     except UnicodeDecodeError:
@@ -88,7 +88,7 @@ def parse_capture(text: str, name: str) -> tuple[CapturedFrame, ...]:
         if len(problems) >= MAX_PROBLEMS or len(frames) > MAX_FRAMES:
             break
     if len(frames) > MAX_FRAMES:
-        problems.append(Problem(name, f"has more than {MAX_FRAMES:,} frames; keep fewer turns of it"))
+        problems.append(Problem(name, f"has more than {MAX_FRAMES:,} frames; keep fewer turns in it"))
     problems += _backwards(frames, name)
     if not frames and not problems:
         problems.append(Problem(name, "holds no frame"))
@@ -111,7 +111,7 @@ def _frame(line: str, number: int) -> CapturedFrame:
     try:
         data = json.loads(line)
     except (ValueError, RecursionError):
-        raise ValueError('is no JSON; a line is {"at": SECONDS, "dir": "in" or "out", "text": ...}') from None
+        raise ValueError('is not JSON; write {"at": SECONDS, "dir": "in" or "out", "text": ...}') from None
     if not isinstance(data, dict):
         raise ValueError(f"must be a JSON object, not {quoted(data)}")  # noqa: TRY004 - all are told as one kind
     at, way = data.get("at"), data.get("dir")
@@ -147,7 +147,7 @@ def _backwards(frames: list[CapturedFrame], name: str) -> Iterator[Problem]:
     """The first frame that comes before the one above it."""
     for before, after in pairwise(frames):
         if after.at_ns < before.at_ns:
-            sentence = "`at` is before that of the frame above; frames stand in the order of their time"
+            sentence = "`at` is earlier than in the frame above; frames must be in the order of time"
             yield Problem(f"{name}:{after.line}", sentence)
             return
 

@@ -90,11 +90,11 @@ def read_chunks(table: TomlTable) -> Chunks | None:
     chunks = Chunks(name=found[0], data=found[1], size=size, every_ns=every_ns, message=message)
     if chunks.count > MAX_CHUNKS:
         n = format_count(chunks.count)
-        table.report("size", f"the file has {n} chunks of this size; {format_count(MAX_CHUNKS)} is the most")
+        table.report("size", f"the file has {n} such chunks; the maximum is {format_count(MAX_CHUNKS)}")
         return None
     if chunks.lasts_ns > MAX_LASTS_NS:
         lasts, most = format_duration(chunks.lasts_ns), format_duration(MAX_LASTS_NS)
-        table.report("every", f"at this pace the file takes {lasts}; {most} is the most")
+        table.report("every", f"at this pace the file takes {lasts}; the maximum is {most}")
         return None
     return chunks
 
@@ -133,9 +133,9 @@ def _of_file(base: Path, written: str) -> bytes:
     except OSError as error:
         raise ValueError(f"the file cannot be read: {error.strerror}") from None
     if not inside:
-        raise ValueError("the file lies outside of the folder of the file that names it; copy it there")
+        raise ValueError("the file is outside the folder of the file that names it; copy it into that folder")
     if there and not is_file:
-        raise ValueError("this is no file; name the file to send")
+        raise ValueError("this is not a file; name the file to send")
     return read_bytes(path, written, MAX_FILE_BYTES, "send a shorter recording")
 
 
@@ -151,7 +151,7 @@ def _of_data_url(written: str) -> tuple[str, bytes] | None:
     try:
         data = base64.b64decode(match[2], validate=True)
     except binascii.Error:
-        raise ValueError("what stands behind `base64,` is no base64") from None
+        raise ValueError("the text after `base64,` is not valid base64") from None
     if len(data) > MAX_FILE_BYTES:
         raise ValueError(f"it holds more than {MAX_FILE_BYTES // MIB} MiB; send a shorter recording")
     return unquote(match[1] or "data"), data
@@ -181,7 +181,7 @@ def _read_message(table: TomlTable) -> str:
         table.report("chunks", f"`chunks` needs one of two: {forms}")
     elif message and CHUNK_CONTENT not in Template.parse(message).names:
         table.report(
-            "message", "the `message` of chunks must hold {chunk.base64}, or nothing of them is sent"
+            "message", "the `message` of chunks must contain {chunk.base64}; without it no chunk is sent"
         )
     return message
 

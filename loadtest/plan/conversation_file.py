@@ -59,7 +59,7 @@ def _read_step(table: TomlTable, deep: int) -> ConversationStep | None:
     for key in STEPS:
         table.take(key)
     if table.has("steps") and kinds != ["repeat"]:
-        table.report("steps", "`steps` goes with `repeat` only")
+        table.report("steps", "`steps` needs `repeat`")
         table.take("steps")
     table.close()
     return step
@@ -104,7 +104,7 @@ def _read_uniform(table: TomlTable) -> Think | None:
     if low is None or high is None:
         return None
     if low > high:
-        table.report("uniform", f"`uniform` begins with the longer time: {quoted(value[0])}")
+        table.report("uniform", f"the first time of `uniform` is longer than the second: {quoted(value[0])}")
         return None
     return Think(way="uniform", low_ns=low, high_ns=high)
 

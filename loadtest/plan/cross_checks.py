@@ -75,7 +75,7 @@ def _check_model(table: TomlTable, scenario: Scenario) -> None:
     if scenario.load.model == "closed":
         for key in ("rate", "arrivals", "phase"):
             if traffic.has(key):
-                traffic.report(key, f"`{key}` belongs to the open model; here replies set the pace")
+                traffic.report(key, f"`{key}` works only in the open model; here replies set the pace")
         return
     if scenario.traffic.every_ns == 0:
         traffic.report("every", "`every` must be more than 0")
@@ -102,9 +102,9 @@ def _check_message(table: TomlTable, scenario: Scenario, traffic: Traffic) -> No
         table.source.report(("traffic",), f"nothing to send: {neither}{which}")
     elif _names_turns(scenario.protocol) and not any(asks_for(each, "turn.id") for each in texts):
         place = ("traffic", "message") if traffic.message else ("protocol",)
-        table.source.report(place, f"the message must hold {{turn.id}}: `{name}` matches answers by it")
+        table.source.report(place, f"the message must contain {{turn.id}}: `{name}` matches answers by it")
     if traffic.message and scenario.protocol.turn.send is not None:
-        sentence = f"`message` goes by the socket, and `{name}` sends its turns by HTTP; leave it out"
+        sentence = f"leave `message` out: `{name}` sends its turns by HTTP, and not on the socket"
         table.source.report(("traffic", "message"), sentence)
     if traffic.message:
         known = [*_user_names(scenario), *columns("data", traffic.data), *IN_MESSAGES, *TURN]
@@ -127,7 +127,7 @@ def _check_mix(table: TomlTable, scenario: Scenario, traffic: Traffic) -> None:
         for sentence in _wrong_kind(protocol, name):
             table.source.report(place, sentence)
     if scenario.chaos.slow_readers is not None:
-        why = "slow readers' times are not kept apart by kind of turn"
+        why = "loadtest does not separate the times of slow readers by kind of turn"
         sentence = f"`slow_readers` cannot be used with {instead}: {why}"
         table.source.report(("chaos", "slow_readers"), sentence)
 
@@ -140,9 +140,9 @@ def _wrong_kind(protocol: Protocol, name: str) -> Iterator[str]:
         return
     turn = protocol.turns[name].turn
     if not turn.sends:
-        yield f"the kind of turn `{name}` has no `message`, nor has [turn]"
+        yield f"neither the kind of turn `{name}` nor [turn] has a `message`"
     elif _names_turns(protocol) and not any(asks_for(each, "turn.id") for each in turn.texts):
-        yield f"the message of `{name}` must hold {{turn.id}}: answers are matched by it"
+        yield f"the message of `{name}` must contain {{turn.id}}: answers are matched by this id"
 
 
 def _check_conversations(table: TomlTable, scenario: Scenario) -> None:
@@ -157,7 +157,7 @@ def _check_conversations(table: TomlTable, scenario: Scenario) -> None:
         if n > MAX_KINDS:
             table.source.report(("conversation",), f"there may be {MAX_KINDS} {what}, not {n}")
     if scenario.load.model != "closed":
-        sentence = 'in a conversation each turn waits for the last: [[conversation]] needs model = "closed"'
+        sentence = 'each turn of a conversation waits for the one before: it needs model = "closed"'
         table.source.report(("load", "model"), sentence)
     for key, wrong in (("mix", bool(scenario.traffic.mix)), ("burst", scenario.traffic.burst > 1)):
         if wrong:
@@ -173,7 +173,7 @@ def _wrong_conversation(each: Conversation, before: list[str]) -> Iterator[tuple
     if each.name in before:
         yield "name", f"there are two conversations named {quoted(each.name)}"
     if each.steps and not fewest_turns(each.steps):
-        yield "steps", "a way through these steps has no turn; every conversation needs one"
+        yield "steps", "one path through these steps has no turn; every path needs a turn"
     if (n := most_turns(each.steps)) > MAX_TURNS:
         yield "steps", f"a conversation may have {MAX_TURNS:,} turns, not {n:,}"
 
@@ -216,7 +216,7 @@ def _wrong_tag(name: str, tag: str, scenario: Scenario) -> str:
     plain, population = split_population(name, parts)
     kind = kind_in(plain)
     if population is not None and kind is None:
-        return "it is of all populations together" if plain in OF_ALL else ""
+        return "it exists only for all populations together" if plain in OF_ALL else ""
     of = (parts[population],) if population is not None else scenario.parts
     if "/" in (kind or ""):
         known = nearest(tag.partition("/")[0], parts) if parts else "there is no [[population]]"
@@ -226,7 +226,7 @@ def _wrong_tag(name: str, tag: str, scenario: Scenario) -> str:
         known = (
             nearest(tag, parts)
             if parts
-            else "there is no [[population]], and by kind of turn it is not measured"
+            else "there is no [[population]], and this metric does not exist by kind of turn"
         )
         return f"no population is named `{tag}`; {known}"
     if plain.startswith("prepare"):
@@ -281,7 +281,7 @@ def _check_identities(table: TomlTable, scenario: Scenario) -> None:
     rows, users = len(scenario.target.identities), Schedule(scenario.load, None).users
     if 0 < rows < users:
         sentence = f"there are {rows} identities for {users} connections; every virtual user needs its own"
-        sentence += "; what all of them share is written in the protocol itself, or as {secret.NAME}"
+        sentence += "; if all users share a value, write it in the protocol itself, or as {secret.NAME}"
         table.source.report(("target", "identities"), sentence)
 
 
@@ -313,7 +313,7 @@ def _check_prepare(table: TomlTable, scenario: Scenario) -> None:
             table.source.report(("prepare", index), sentence)
         for name in sorted(_prepared_in(step.undo.texts if step.undo else ())):
             if name not in prepared_names(steps[: index + 1]):
-                table.source.report(("prepare", index, "undo"), f"nothing is kept as {{{name}}} until then")
+                table.source.report(("prepare", index, "undo"), f"no step up to this one keeps {{{name}}}")
     asked = [("path", target.path or "")]
     asked += [
         (key, text) for key in ("headers", "cookies", "query") for text in getattr(target, key).values()
@@ -333,7 +333,7 @@ def _check_limits(table: TomlTable, scenario: Scenario) -> None:
     """Nothing exceeds [limits]; the rate is checked where it is known."""
     load, traffic, limits = scenario.load, scenario.traffic, scenario.limits
     schedule = Schedule(load, traffic)
-    raise_it = "if you mean it, raise it in [limits]"
+    raise_it = "if you mean it, raise the limit in [limits]"
     if schedule.users > limits.connections:
         key = "stages" if load.stages else "connections"
         most = format_count(limits.connections)
@@ -357,7 +357,7 @@ def _check_sums(table: TomlTable, scenario: Scenario) -> None:
         return
     limits, every = scenario.limits, schedules(scenario)
     rate, users = sum(each.turns_per_s or 0 for each in every), planned_users(scenario)
-    raise_it = "if you mean it, raise it in [limits]"
+    raise_it = "if you mean it, raise the limit in [limits]"
     if users > limits.connections:
         most = format_count(limits.connections)
         table.report("population", f"together more connections than the limit of {most}; {raise_it}")
@@ -374,7 +374,7 @@ def _check_measured(table: TomlTable, scenario: Scenario) -> None:
         if scenario.sends if population is None else population in sending:
             continue
         if threshold.name.startswith(("turn.", "turns.")):
-            sentence = f"`{threshold.name}` can never be measured: no turn is sent without [traffic]"
+            sentence = f"`{threshold.name}` can never be measured: without [traffic] no turn is sent"
             table.source.report(_written_at(("thresholds",), threshold, scenario), sentence)
 
 
@@ -382,7 +382,7 @@ def _check_health(table: TomlTable, scenario: Scenario) -> None:
     """The simulator's process is ours only where we start it, and thresholds speak of what is sampled."""
     health = scenario.target.health
     if health is not None and health.pid == OF_SIMULATOR and scenario.target.url != SIMULATOR:
-        sentence = "`pid` means the simulator that a run starts itself, and `url` is another target"
+        sentence = "`pid` means the simulator that a run starts itself, but `url` is another target"
         table.source.report(("target", "health", "pid"), sentence)
     sampled = () if health is None else health.names
     rules = [(("thresholds",), each) for each in scenario.thresholds]
@@ -409,10 +409,10 @@ def _check_chaos(table: TomlTable, scenario: Scenario) -> None:
     sends = scenario.traffic is not None and scenario.traffic.turns != 0
     for key, share in (("leavers", chaos.leavers), ("malformed", chaos.malformed)):
         if share and not sends:
-            table.source.report(("chaos", key), f"`{key}` is a share of turns, but none is sent")
+            table.source.report(("chaos", key), f"`{key}` is a share of turns, but no turn is sent")
     if chaos.malformed and any(turn.send is not None for turn in scenario.sent_turns.values()):
-        sentence = "`malformed` breaks messages of the socket, and turns are sent by HTTP; leave it out"
+        sentence = "`malformed` breaks messages on the socket, but turns are sent by HTTP; leave it out"
         table.source.report(("chaos", "malformed"), sentence)
     elif chaos.malformed and scenario.protocol.name and scenario.protocol.events.match != "id":
-        sentence = "answers are matched by order here: one to a broken message would be counted as a turn's"
+        sentence = "answers are matched by order here: the answer to a broken message would count for a turn"
         table.source.report(("chaos", "malformed"), f"`malformed` cannot be measured, since {sentence}")

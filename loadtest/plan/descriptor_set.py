@@ -116,10 +116,10 @@ def descriptors_of(content: str) -> Descriptors:
     try:
         found = FileDescriptorSet.FromString(base64.b64decode(content, validate=True))
     except (DecodeError, binascii.Error, ValueError):
-        raise ValueError(f"this is no compiled descriptor set; {MADE_BY}") from None
+        raise ValueError(f"this is not a compiled descriptor set; {MADE_BY}") from None
     messages = sorted(_messages(found.file))
     if not messages:
-        raise ValueError(f"it has no messages, if it is a descriptor set at all; {MADE_BY}")
+        raise ValueError(f"it has no messages; it may not be a descriptor set; {MADE_BY}")
     missing = {name for file in found.file for name in file.dependency} - {file.name for file in found.file}
     if missing:
         raise ValueError(f"it lacks `{min(missing)}`, which it imports; {MADE_BY}")

@@ -17,6 +17,7 @@ from loadtest.plan.kept_values import auto_reply_keeps, step_keeps
 from loadtest.plan.key_types import KeyTable
 from loadtest.plan.match import Match, kept_by, match_words
 from loadtest.plan.placeholder_names import NOW, data_values, now_values, user_values
+from loadtest.plan.printable_text import visible
 from loadtest.plan.protocol import (
     AutoReply,
     CountAt,
@@ -40,7 +41,6 @@ from loadtest.plan.template import Template
 from loadtest.plan.threshold import DELIVERY_RATIOS, Threshold, split_population
 from loadtest.plan.trace_parent import TRACE_PARENT, trace_parent
 from loadtest.plan.unmeasured import unmeasured_counters
-from loadtest.plan.printable_text import visible
 from loadtest.plan.written_secrets import data_secret_columns, hide_of_scenario, shown_template
 from loadtest.units import format_bytes, format_count, format_duration, format_rate, format_ratio
 
@@ -173,7 +173,7 @@ def _connections(scenario: Scenario, schedule: Schedule) -> Iterator[str]:
     first, last = visits[0].connect_ns, visits[-1].connect_ns
     yield f"the first is opened at {format_duration(first)}, the last at {format_duration(last)}"
     if never := schedule.never_due:
-        yield f"{format_count(never)} are never opened, as the run is over before: they count as not ready"
+        yield f"{format_count(never)} are never opened, because the run ends before: they count as not ready"
     if len(visits) > schedule.users:
         yield f"{format_count(len(visits))} connects in total: some users leave and come back"
     if load.stages:
@@ -231,7 +231,7 @@ def _told_keep(keep: Mapping[str, str]) -> str:
 def _turns(scenario: Scenario, schedule: Schedule) -> Iterator[str]:
     traffic = scenario.traffic
     if traffic is None or traffic.turns == 0:
-        yield "none: connections are opened and held, nothing is sent"
+        yield "none: connections open and stay open, and nothing is sent"
         yield from _settings(TRAFFIC_TABLE, scenario)
         return
     if scenario.load.model == "closed":
@@ -373,9 +373,9 @@ def _messages_of(
         size = f"{written} of a request by HTTP, beside the socket"
     yield f"{size}; of user {user}, with ids made up here"
     if steps:
-        yield "a turn is sent when its last message is; turn.upload is the time from the first to that one"
+        yield "a turn is sent with its last message; turn.upload is the time from the first message to that"
     if any(each.embedded for each in texts):
-        yield "it is no JSON but holds some: values inside the quotes of that are JSON-escaped"
+        yield "it is not JSON but contains JSON: values inside its quotes are JSON-escaped"
 
 
 def _on_the_wire(protocol: Protocol, turn: TurnShape, text: str) -> str:
@@ -436,7 +436,7 @@ def _answer(scenario: Scenario) -> Iterator[str]:
         for adopt in events.adopt:
             yield f"`{adopt.id}` of {match_words(adopt.on)} is the target's own name of a turn"
     else:
-        yield "an event belongs to the oldest turn in flight: one lost answer shifts all that follow"
+        yield "an event belongs to the oldest turn in flight: one lost answer shifts all later answers"
         if not events.ordered:
             yield "with several turns in flight on a connection times are not measured, unless `ordered`"
     for name, kind in scenario.kinds.items():
@@ -445,7 +445,7 @@ def _answer(scenario: Scenario) -> Iterator[str]:
         yield from _meaning(events)
     if events.sent_at is not None:
         at = events.sent_at
-        yield f"an event is as old as its `{at.path}` ({at.unit}) says when it arrives: by two clocks"
+        yield f"the age of an event is from its `{at.path}` ({at.unit}) to its arrival: by two clocks"
     for beat in events.answer:
         yield f"requests of the target: {_told_auto_reply(beat)}"
     if scenario.turns_end:
@@ -465,7 +465,7 @@ def _meaning(events: Events) -> Iterator[str]:
     if events.fail:
         yield f"it has failed with {_or(events.fail)}"
     if events.required:
-        yield f"it must bring {' and '.join(map(match_words, events.required))}"
+        yield f"it must have had {' and '.join(map(match_words, events.required))}"
     if events.first:
         yield f"its first content is {_or(events.first)}"
     if events.audio:
@@ -494,7 +494,7 @@ def _told_count(count: int | CountAt) -> str:
     """When a turn ends by the number of its events."""
     if isinstance(count, CountAt):
         of = "its events" if count.of is None else f"those with {match_words(count.of)}"
-        return f"when as many of {of} came as one says at `{count.path}`"
+        return f"when {of} have reached the number at `{count.path}`"
     return f"after {count} event{'s' if count > 1 else ''}"
 
 
@@ -508,12 +508,12 @@ def _judged(scenario: Scenario) -> Iterator[str]:
         stage = "" if threshold.stage is None else f" (in stage {threshold.stage + 1})"
         default = " (default)" if threshold.default else ""
         if threshold.default and split_population(threshold.name, names)[0] in DELIVERY_RATIOS:
-            default = " (default, where the run counts any)"
+            default = " (default, if the run counts any)"
         yield f"{_told(threshold)}{stage}{default}"
     for name in scenario.turned_off:
         yield f"{name}: turned off"
     for rule in scenario.abort.rules:
-        yield f"the run ends early where {_told(rule)}, after {format_duration(scenario.abort.after_ns)}"
+        yield f"the run ends early if {_told(rule)}, after {format_duration(scenario.abort.after_ns)}"
 
 
 def _whole_run(scenario: Scenario) -> Iterator[str]:

@@ -54,7 +54,7 @@ def read_framing(table: TomlTable) -> Framing | None:
     if len(framing.prefix) > LONGEST_PREFIX:
         table.report("prefix", f"`prefix` may have {LONGEST_PREFIX} characters")
     if framing.spans and not framing.split:
-        table.report("spans", "`spans` goes with `split`: without it a message is a frame")
+        table.report("spans", "`spans` needs `split`: without `split` each frame is one message")
     table.close()
     return None if framing == Framing() else framing
 

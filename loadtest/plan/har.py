@@ -72,12 +72,12 @@ def parse_har(text: str, where: str, wanted: str | None = None) -> HarSocket:
     except RecursionError:
         raise ConfigError([Problem(where, "is nested too deeply for a HAR file")])
     except ValueError as error:
-        cut = "ends in the middle: it was not saved whole" if is_cut(error, text) else f"is no JSON: {error}"
+        cut = "ends in the middle: it was not saved whole" if is_cut(error, text) else f"is not JSON: {error}"
         raise ConfigError([Problem(where, cut)])
     entries = document.get("log", {}) if isinstance(document, dict) else {}
     entries = entries.get("entries") if isinstance(entries, dict) else None
     if not isinstance(entries, list):
-        raise ConfigError([Problem(where, "is no HAR file: it has no log.entries")])
+        raise ConfigError([Problem(where, "is not a HAR file: it has no log.entries")])
     sockets = [
         replace(_socket(entry, where), earlier=tuple(entries[:at]))
         for at, entry in enumerate(entries)
@@ -168,4 +168,4 @@ def _chosen(sockets: list[HarSocket], where: str, wanted: str | None, entries: i
     if not spoken:
         sentence = f"holds no message of a WebSocket ({told}): not every browser saves them; Chromium does"
         raise ConfigError([Problem(where, sentence)])
-    raise ConfigError([Problem(where, f"holds several WebSockets; choose one by --socket: {told}")])
+    raise ConfigError([Problem(where, f"contains several WebSockets; choose one with --socket: {told}")])

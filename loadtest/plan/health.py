@@ -93,11 +93,11 @@ def check_metric(table: TomlTable, metric: HealthMetric) -> HealthMetric:
         sentence = f"`name` must be of a to z, 0 to 9 and `_`, and none of {', '.join(PROCESS_METRICS)}"
         table.report("name", f"{sentence}, not {quoted(metric.name)}")
     if bool(metric.series) == bool(metric.query):
-        sentence = "a metric has either `series`, of an endpoint, or `query`, of a Prometheus server"
+        sentence = "a metric needs `series` (of an endpoint) or `query` (of a Prometheus server), not both"
         table.source.report(table.path, sentence)
     if metric.query and (metric.labels or metric.rate):
         key = "labels" if metric.labels else "rate"
-        table.report(key, f"`{key}` goes with `series`; in a `query` it is written as PromQL")
+        table.report(key, f"`{key}` needs `series`; in a `query`, write it in PromQL")
     return metric
 
 
@@ -108,7 +108,7 @@ def check_health(table: TomlTable, health: Health) -> Health:
         table.report(given[1], f"`{given[1]}` and `{given[0]}` both say whose CPU it is; leave one out")
     if not given and not health.metrics:
         sentence = (
-            "say what is sampled: `pid`, `container`, `node`, `endpoint` or `[[target.health.metrics]]`"
+            "name what to sample: `pid`, `container`, `node`, `endpoint` or `[[target.health.metrics]]`"
         )
         table.source.report(table.path, sentence)
     names = [each.name for each in health.metrics if each.name]

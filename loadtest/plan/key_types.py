@@ -264,7 +264,7 @@ PAIRS = KeyType(lambda table, key, _: table.pairs(key), dict)
 def _read_share(table: TomlTable, key: str, default: float) -> float:
     share = table.ratio(key, default)
     if not share:
-        table.report(key, f"`{key}` must be more than 0; leave the table out for none")
+        table.report(key, f"`{key}` must be more than 0; to turn it off, leave the table out")
     return share
 
 
@@ -279,7 +279,7 @@ def _read_effect(table: TomlTable, key: str, default: T) -> float | T:
         table.report(key, f"`{key}`: {error}")
         return default
     if effect is None or not 0 < effect < 1:
-        table.report(key, f'`{key}` must be a part between 0 and 100 %, such as "5%", not {quoted(value)}')
+        table.report(key, f'`{key}` must be a share between 0 and 100 %, such as "5%", not {quoted(value)}')
         return default
     return effect
 

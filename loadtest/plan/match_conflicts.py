@@ -57,8 +57,8 @@ def conflicts(protocol: Protocol) -> Iterator[str]:
         before = _before(rule, place, possible)
         if before is not None:
             yield (
-                f"`{rule.named}` never comes to it: every such event is `{before.named}` as well,"
-                f" which decides before{_instead(rule, before)}"
+                f"`{rule.named}` never decides: every such event also fits `{before.named}`,"
+                f" which decides first{_instead(rule, before)}"
             )
 
 
@@ -100,5 +100,5 @@ def _no_group(wanted: Sequence[FieldTest], groups: set[str] | None) -> str:
         return ""
     for each in wanted:
         if each.path is not None and each.path not in groups and each.how != "lacks":
-            return f"`{each.path}` is no group of `pattern`"
+            return f"`{each.path}` is not a group of `pattern`"
     return ""

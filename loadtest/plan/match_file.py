@@ -91,7 +91,7 @@ def _match(table: TomlTable, at: KeyPath, key: str, value: object) -> Match | No
         return None
     problems = len(table.source.problems)
     if all(is_keep(name, wanted) for name, wanted in value.items()):
-        table.source.report(at, f"`{key}` says what to keep, but not of what; {_FORMS}")
+        table.source.report(at, f"`{key}` says what to keep, but not from which event; {_FORMS}")
     for name, wanted in value.items():
         _check_condition(table, (*at, name), name, wanted)
     return value if len(table.source.problems) == problems else None
@@ -127,9 +127,7 @@ def _check_condition(table: TomlTable, at: KeyPath, name: str, wanted: object) -
         for how, value in wanted.items():
             _check_test(table, (*at, how), how, value)
     elif isinstance(wanted, list):
-        table.source.report(
-            at, f"`{name}` cannot be a list; write {{ in = [...] }} where one of several fits"
-        )
+        table.source.report(at, f"`{name}` cannot be a list; write {{ in = [...] }} if one of several fits")
     elif not _is_value(wanted):
         sentence = f"`{name}` must be text, a number, true or false, not {quoted(wanted)}"
         table.source.report(at, sentence)
@@ -138,7 +136,7 @@ def _check_condition(table: TomlTable, at: KeyPath, name: str, wanted: object) -
 def _check_test(table: TomlTable, at: KeyPath, how: str, wanted: object) -> None:
     """One of ``in``, ``prefix`` and ``regex``, with what it is held against."""
     if how not in TESTS:
-        table.source.report(at, f"nothing can be asked of a value by `{how}`; {nearest(how, TESTS)}")
+        table.source.report(at, f"`{how}` is not a condition for a value; {nearest(how, TESTS)}")
     elif how == "in":
         if not isinstance(wanted, list) or not wanted or not all(map(_is_value, wanted)):
             sentence = f'`in` must be a list of values such as ["failed", 3, true], not {quoted(wanted)}'

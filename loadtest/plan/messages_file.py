@@ -46,7 +46,7 @@ def _check_order(table: TomlTable, steps: list[MessageStep | None]) -> None:
     last = len(steps) - 1
     for index, step in enumerate(steps[:-1]):
         if step is not None and step.interrupt is not None:
-            report(index, "`interrupt` must be the last of `messages`: it comes when the target answers")
+            report(index, "`interrupt` must be the last of `messages`: the user interrupts the answer")
     if last and (step := steps[-1]) is not None and step.interrupt is not None:
         last -= 1
     for index, which in ((0, "first"), (last, "last")):
@@ -77,7 +77,7 @@ def _read_message(table: TomlTable, index: int, value: object) -> MessageStep | 
     if len(kinds) != 1:
         table.source.report(at, f"an entry of `messages` has one of {KNOWN}, and not {len(kinds)}")
     if inner.has("within") and not inner.has("wait"):
-        inner.report("within", "`within` goes with `wait` only")
+        inner.report("within", "`within` needs `wait`")
     inner.close({"send": "a message is the text alone, without a table"})
     read = (step.wait, step.pause_ns, step.chunks, step.interrupt)
     return step if len(kinds) == 1 and any(each is not None for each in read) else None

@@ -68,7 +68,7 @@ def unknown_names(text: str, known: Iterable[str], open_groups: Iterable[str] = 
     rest = [name for name in asked if name not in drawn and name not in known]
     choices = [name for name in known if name != RANDOM]
     return problems + [
-        f"nothing is known as {{{name}}}; {nearest(name, choices)}{_or_braces(name)}" for name in rest
+        f"there is no placeholder {{{name}}}; {nearest(name, choices)}{_or_braces(name)}" for name in rest
     ]
 
 
@@ -85,11 +85,7 @@ def now_values(unix_ms: int, asked: Container[str] = ()) -> dict[str, str]:
 
 def _or_braces(name: str) -> str:
     """What to do where no placeholder is meant, as in GraphQL: all names of ours but a few have a point."""
-    return (
-        ""
-        if "." in name
-        else f"; braces that are meant as they are have a space behind the first: {{ {name}}}"
-    )
+    return "" if "." in name else f"; to send the braces themselves, put a space after the first: {{ {name}}}"
 
 
 def env_names(texts: Iterable[str]) -> list[str]:

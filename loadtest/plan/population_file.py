@@ -148,15 +148,15 @@ def _check_part(document: TomlTable, index: int, part: Scenario, scenario: Scena
     place: KeyPath = ("population", index)
     for table, key, value in OF_THE_RUN:
         if value(part) != value(scenario):
-            sentence = f"`{key}` is the same for all populations; write it in [{table}] of the file alone"
+            sentence = f"`{key}` is the same for all populations; write it only in [{table}] of the file"
             at = "stages" if key == "duration" and part.load.stages else key
             document.source.report((*place, table, at), sentence)
     for rule in _of_stages(part):
         if of_population(rule.name, part.name) is None:
             where = (*place, "load", "stages", rule.stage or 0, "thresholds", rule.name)
-            document.source.report(where, f"`{rule.name}` is of all populations together")
+            document.source.report(where, f"`{rule.name}` exists only for all populations together")
     if part.chaos.slow_readers is not None:
         sentence = (
-            "`slow_readers` cannot be used with [[population]]: their times are not kept apart by population"
+            "`slow_readers` cannot be used with [[population]]: their times are not separated by population"
         )
         document.source.report((*place, "chaos", "slow_readers"), sentence)

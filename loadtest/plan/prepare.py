@@ -143,7 +143,7 @@ def read_json(table: TomlTable, key: str, default: object) -> object:
     """Any value that JSON can hold."""
     value = table.take(key)
     if not is_plain(value):
-        table.report(key, f"`{key}` must be what JSON can hold: text, numbers, true, false, lists, tables")
+        table.report(key, f"`{key}` must be a value of JSON: text, numbers, true, false, lists, tables")
         return default
     return value
 
@@ -180,12 +180,12 @@ def finish_request(table: TomlTable, request: R) -> R:
     if request.json is not None and request.form:
         table.report("form", "`form` and `json` are both a body; leave one out")
     if (request.json is not None or request.form) and given in (["get"], ["delete"]):
-        table.report(given[0], f"a body does not go with `{given[0]}`; leave out `json` and `form`")
+        table.report(given[0], f"a `{given[0]}` request has no body; leave out `json` and `form`")
     for name, text in request.headers.items():
         if not is_token(name):
             table.source.report((*table.path, "headers", name), f"{quoted(name)} cannot name a header")
         if not is_header_value(text):
-            sentence = f"the value of `{name}` holds what a header cannot hold"
+            sentence = f"the value of `{name}` has characters that no header can have"
             table.source.report((*table.path, "headers", name), sentence)
     return request
 
@@ -225,7 +225,7 @@ def finish_step(table: TomlTable, step: PrepareStep) -> PrepareStep:
 
 def _wrong_keep(name: str, place: str) -> str:
     if not is_column(name):
-        return f"{quoted(name)} is no name of a value: letters, digits and `_` only"
+        return f"{quoted(name)} is not a name of a value: letters, digits and `_` only"
     for kind in (FROM_HEADER, FROM_COOKIE):
         if place.startswith(kind):
             wanted = place.removeprefix(kind)
@@ -233,7 +233,7 @@ def _wrong_keep(name: str, place: str) -> str:
     keys = place.split(".")
     if not place or not all(keys) or len(keys) > LONGEST_PATH:
         ways = '"data.0.id" (of JSON), "header:Location" or "cookie:sid"'
-        return f"`{name}`: {quoted(place)} is no place in an answer; write one such as {ways}"
+        return f"`{name}`: {quoted(place)} is not a place in an answer; write one such as {ways}"
     return ""
 
 

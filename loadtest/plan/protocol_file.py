@@ -121,13 +121,13 @@ def read_protocol(table: TomlTable, name: str, about: str = "") -> Protocol:
         for name_, kind in protocol.turns.items():
             _check_kind(table, protocol, name_, kind)
     if not Template.parse(protocol.turn.id).names & {"uuid", "turn.number"}:
-        sentence = "`id` must hold {uuid} or {turn.number}, so that each turn has its own"
+        sentence = "`id` must contain {uuid} or {turn.number}, so that each turn has a different id"
         table.source.report((*table.path, "turn", "id"), sentence)
     for path, sentence in _unknown_placeholders(protocol, kept=found[2] == found[0]):
         table.source.report(_written_at(table, path), sentence)
     names = {name for name in kept_names(protocol) if name.startswith(KEPT)}
     if len(names) > MAX_KEPT:
-        table.source.report(table.path, f"values are kept under {len(names)} names; {MAX_KEPT} is the most")
+        table.source.report(table.path, f"`keep` uses {len(names)} names; at most {MAX_KEPT} are allowed")
     return protocol
 
 
@@ -239,9 +239,7 @@ def _read_connect(table: TomlTable, beats: list[TomlTable]) -> Connect:
     if Template.parse(connect.path).names:
         table.report("path", "`path` is the same for all users and has no placeholders")
     if any(map(kept_by, connect.auth_errors)):
-        table.report(
-            "auth_errors", "nothing is sent after `auth_errors`, so that nothing can be kept of them"
-        )
+        table.report("auth_errors", "`auth_errors` cannot have `keep`: nothing is sent after them")
     for each in connect.subprotocols:
         if not is_token(each):
             table.report("subprotocols", f"{quoted(each)} cannot be a subprotocol: no spaces, no separators")
@@ -262,7 +260,7 @@ def _read_step(table: TomlTable) -> ReadyStep:
         table.source.report(table.path, f"a step has one of `wait`, `send` and `pause`, not {len(kinds)}")
     for key in ("within", "keep"):
         if table.has(key) and not table.has("wait"):
-            table.report(key, f"`{key}` goes with `wait` only")
+            table.report(key, f"`{key}` needs `wait`")
     check_keep(table, (*table.path, "keep"), step.keep)
     table.close()
     return step
@@ -271,11 +269,9 @@ def _read_step(table: TomlTable) -> ReadyStep:
 def _read_leave(table: TomlTable) -> Leave:
     leave = Leave(send=table.text("send", ""), wait=read_match(table, "wait"))
     if not leave.send:
-        table.source.report(table.path, "`leave` needs `send`: what is said before a connection is closed")
+        table.source.report(table.path, "`leave` needs `send`, the message before the close")
     if leave.wait is not None and kept_by(leave.wait):
-        table.report(
-            "wait", "nothing is sent after `leave`, so that nothing can be kept of what it waits for"
-        )
+        table.report("wait", "the `wait` of `leave` cannot have `keep`: nothing is sent after it")
     table.close()
     return leave
 
@@ -307,7 +303,8 @@ def _read_timed_beat(table: TomlTable) -> TimedBeat:
     else:
         written_ns = interval.ns if interval is not None else None
         if written_ns is not None and table.has("within") and beat.within_ns > written_ns:
-            table.report("within", "`within` is longer than `every`: the next would be due before the answer")
+            sentence = "`within` is longer than `every`: the next heartbeat would be due before the answer"
+            table.report("within", sentence)
     table.close()
     return beat
 
@@ -342,7 +339,7 @@ def _read_turn(table: TomlTable) -> TurnShape:
         encoding=table.choice("encoding", {"text": "text", "binary": "binary"}, "text"),
     )
     if turn.send is not None and turn.encoding != "text":
-        table.report("encoding", "`encoding` is of frames, and `send` goes by HTTP: leave it out")
+        table.report("encoding", "leave `encoding` out: `send` goes by HTTP, without frames")
     table.close(dict.fromkeys(("end", "first", "fail", "count"), "it belongs to [events]"))
     return turn
 
@@ -368,7 +365,7 @@ def _read_send(table: TomlTable) -> HttpRequest | None:
             form=own.pairs("form"),
         ),
     )
-    own.close({"within": "the turn's time is `timeout` of [traffic]", "expect": "200 to 299 is success"})
+    own.close({"within": "a turn's time limit is `timeout` of [traffic]", "expect": "200 to 299 is success"})
     return request
 
 
@@ -422,7 +419,7 @@ def _check_kind(table: TomlTable, protocol: Protocol, name: str, kind: TurnKind)
         return
     for key, found in matches.items():
         if own.has(key) and any(isinstance(each, str) and each != "*" for each in found):
-            own.report(key, f"`{key}` names event types, but no `type` of [events] says where they stand")
+            own.report(key, f"`{key}` names event types, but [events] has no `type`, the path of the type")
 
 
 def _read_events(table: TomlTable, answers: list[TomlTable]) -> Events:
@@ -464,7 +461,7 @@ def _read_pattern(table: TomlTable, format_: str) -> str:
     pattern = table.text("pattern", "")
     if format_ != "text":
         if table.has("pattern"):
-            table.report("pattern", '`pattern` goes with format = "text" only')
+            table.report("pattern", '`pattern` needs format = "text"')
         return ""
     for key in FIELDS:
         if table.has(key):
@@ -511,7 +508,7 @@ def _read_sent_at(table: TomlTable) -> SentAt | None:
     for key in ("path", "unit"):
         if not stamped.has(key):
             units = ", ".join(TIME_UNITS)
-            what = "where the time stands" if key == "path" else f"of what it is written in: {units}"
+            what = "the path of the time" if key == "path" else f"the unit of the time: {units}"
             stamped.source.report(stamped.path, f"`sent_at` needs `{key}`, {what}")
     if path is not None:
         check_path(stamped, (*stamped.path, "path"), path)
@@ -528,7 +525,7 @@ def _read_count(table: TomlTable) -> int | CountAt | None:
     counted = table.table("count")
     path = counted.text("path", None)
     if not counted.has("path"):
-        counted.source.report(counted.path, '`count` needs `path`, where an event says how many: "d.chunks"')
+        counted.source.report(counted.path, '`count` needs `path`, the path of the number: "d.chunks"')
     if path is not None:
         check_path(counted, (*counted.path, "path"), path)
     of = read_match(counted, "of")
@@ -554,15 +551,13 @@ def _check_events(table: TomlTable, protocol: Protocol) -> None:
     _check_order(events, report)
     _check_framing(table, protocol)
     if events.audience and not has_uuid(protocol):
-        report("audience", "`audience` needs {uuid} in `id` of [turn]: it tells whose turn an event is of")
+        report("audience", "`audience` needs {uuid} in `id` of [turn]: it shows who sent the turn")
     if events.format != "opaque":
         _check_types(table, protocol, matches)
         if events.match == "id" and not events.turn and events.format == "text":
             report("match", "texts are matched by id: `pattern` must have a group (?P<turn>...)")
         elif events.match == "id" and not events.turn:
-            report(
-                "turn", 'events are matched by id: `turn` must say where it stands; or use match = "order"'
-            )
+            report("turn", 'events are matched by id: `turn` must name its path; or use match = "order"')
         return
     for key in FIELDS:
         if getattr(events, key):
@@ -594,15 +589,15 @@ def _check_framing(table: TomlTable, protocol: Protocol) -> None:
     framing, events = protocol.framing, protocol.events
     if protocol.codec is not None:
         if framing is not None:
-            table.report("framing", "a codec cuts its frames itself: leave out [framing], or `codec`")
+            table.report("framing", "a codec splits its frames itself: leave out [framing] or `codec`")
         if events.format != "json":
-            _report_at(table, "events", "format", "a codec makes JSON of every message: leave out `format`")
+            _report_at(table, "events", "format", "with a codec every message is JSON: leave out `format`")
         if protocol.turn.encoding != "text":
             _report_at(table, "turn", "encoding", "a codec makes its own frames: leave out `encoding`")
     elif framing is not None and events.format != "json":
         for key in ("prefix", "batch", "binary"):
             if getattr(framing, key):
-                _report_at(table, "framing", key, f'`{key}` goes with format = "json" only')
+                _report_at(table, "framing", key, f'`{key}` needs format = "json"')
     if framing is not None and framing.binary and "type" not in events.type:
         _report_at(
             table,
@@ -621,9 +616,9 @@ def _report_at(table: TomlTable, *place: str) -> None:
 def _check_order(events: Events, report: Callable[[str, str], None]) -> None:
     """What is said of order, and of ids, goes with how events are matched."""
     if events.ordered and events.match == "id" and not events.adopt:
-        report("ordered", '`ordered` goes with match = "order", or with `adopt`')
+        report("ordered", '`ordered` needs match = "order", or `adopt`')
     if events.adopt and events.match == "order":
-        report("adopt", "`adopt` is for events that are matched by id; by order no id is asked for")
+        report("adopt", "`adopt` needs events that are matched by id; matching by order uses no id")
 
 
 def _check_types(table: TomlTable, protocol: Protocol, matches: Mapping[str, tuple[Match, ...]]) -> None:
@@ -634,11 +629,11 @@ def _check_types(table: TomlTable, protocol: Protocol, matches: Mapping[str, tup
         key for key, found in matches.items() if any(isinstance(each, str) and each != "*" for each in found)
     ]
     if named:
-        sentence = f"`{named[0]}` names event types, but no `type` says where they stand"
+        sentence = f"`{named[0]}` names event types, but [events] has no `type`, the path of the type"
         table.source.report((*table.path, "events", named[0]), sentence)
     for path, match in _matches_outside(protocol):
         if isinstance(match, str):
-            sentence = f"{quoted(match)} is an event type, but no `type` of [events] says where they stand"
+            sentence = f"{quoted(match)} is an event type, but [events] has no `type`, the path of the type"
             table.source.report(_written_at(table, path), sentence)
 
 

@@ -8,6 +8,7 @@ from loadtest.plan.framing import framing_settings
 from loadtest.plan.kept_values import auto_reply_keeps, step_keeps
 from loadtest.plan.match import Match, kept_by, match_words
 from loadtest.plan.placeholder_names import env_names
+from loadtest.plan.printable_text import visible
 from loadtest.plan.protocol import (
     KIND_RULES,
     AutoReply,
@@ -20,7 +21,6 @@ from loadtest.plan.protocol import (
 )
 from loadtest.plan.protocol_file import asked_columns, templates
 from loadtest.plan.settings import public_url, without_secret
-from loadtest.plan.printable_text import visible
 from loadtest.plan.written_secrets import hide_of_protocol, shown_subprotocols, shown_template
 from loadtest.units import format_duration
 
@@ -68,7 +68,7 @@ def _frames(protocol: Protocol) -> Iterator[Row]:
         told = f" ({settings})" if settings else ""
         yield (
             "codec",
-            f"{protocol.codec.name}{told}: paths, matches and messages are of what it makes of frames",
+            f"{protocol.codec.name}{told}: paths, matches and messages refer to what it makes of frames",
         )
     if protocol.framing is not None:
         keys = (f"{key} = {value!r}" for key, value in framing_settings(protocol.framing).items())
@@ -139,7 +139,10 @@ def _messages(topic: str, turn: TurnShape) -> Iterator[Row]:
     if turn.send is not None:
         yield topic, f"by HTTP: {_short(turn.send.text)}"
     elif not turn.messages:
-        yield topic, _short(turn.message) if turn.message else "none: the scenario, or its code, says it"
+        yield (
+            topic,
+            _short(turn.message) if turn.message else "none: the scenario or its code gives the message",
+        )
 
 
 def _events(protocol: Protocol) -> Iterator[Row]:
@@ -198,7 +201,7 @@ def _ends(events: Events) -> str:
         ends.append(f"when {of} reach the number that one of them says at {events.count.path}")
     elif events.count:
         ends.append(f"when its events reach {events.count}")
-    never = "a turn never ends by itself, but with the run: `end` or `count` would say when"
+    never = "a turn ends only with the run: `end` or `count` would end it"
     return " or ".join(ends) or never
 
 

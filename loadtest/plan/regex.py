@@ -24,7 +24,7 @@ def problem_of(pattern: str) -> str | None:
         re.compile(pattern)
         slow = _is_slow(parser.parse(pattern))
     except (re.error, RecursionError, OverflowError) as error:
-        return f"is no regular expression: {error}"
+        return f"is not a regular expression: {error}"
     return "repeats a repeat, as in (a+)+, which may take for ever; write the repeat once" if slow else None
 
 

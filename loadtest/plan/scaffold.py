@@ -41,7 +41,7 @@ duration = "10s"
 @EVERY@
 timeout = "@TIMEOUT@"
 ping = "5s"
-ping_timeout = "10s"       # given up: a ping is not answered, and nothing else comes, for so long
+ping_timeout = "10s"       # given up if a ping stays unanswered for this long and no byte arrives
 @DATA@
 [thresholds]
 "turns.complete.ratio" = ">= 99%"
@@ -49,15 +49,15 @@ ping_timeout = "10s"       # given up: a ping is not answered, and nothing else 
 """
 
 _PREPARE = """\
-# Where clients log in by HTTP before the socket; what they get is {prepared.token} in [target] from then on:
+# If clients log in by HTTP before the socket; the token is {prepared.token} in [target] from then on:
 # [[prepare]]
 # name = "login"
 # post = "/login"
 # json = { user = "{env.MY_USER}", password = "{env.MY_PASSWORD}" }
-# keep = { token = "token" }           # where it stands in the answer's JSON
+# keep = { token = "token" }           # its path in the answer's JSON
 """
 
-_QUERY = '# query = { token = "{env.MY_TOKEN}" }               # where the URL carries it: ?token=...\n'
+_QUERY = '# query = { token = "{env.MY_TOKEN}" }               # if the URL carries the token: ?token=...\n'
 
 _PROTOCOL = """\
 # How @NAME@ is spoken to: one message, one answer, matched in order. Change it to fit the server.
@@ -67,8 +67,8 @@ _PROTOCOL = """\
 name = "@NAME@"
 
 [connect]
-path = "/"                 # where the target's URL has no path of its own
-# Where the server greets first, nothing should be sent before:
+path = "/"                 # used if the target's URL has no path
+# If the server greets first, wait for that before anything is sent:
 # ready = [ { wait = { type = "connected" }, within = "10s" } ]
 
 [turn]
@@ -76,17 +76,17 @@ path = "/"                 # where the target's URL has no path of its own
 message = '{"id":"{turn.id}","user":"{user.id}","text":"{data.question}"}'
 
 [events]
-# Where answers carry the id of their message, say where; it is the better way:
+# If answers carry the id of their message, name its path; that is the better way:
 # turn = ["id"]             # then delete the next line
 match = "order"            # an answer belongs to the oldest message that has none yet: one lost answer
-                           # shifts all that follow on its connection, so that their times are in doubt
+                           # shifts all that follow on its connection, so their times are in doubt
 count = 1                  # a turn ends with its first answer
-fail = [                   # an answer has failed that carries an error (anything but null), or says so
+fail = [                   # these answers have failed: they carry an error (anything but null), or say so
   { has = "error" },
   { type = { in = @ERRORS@ } },
   { success = false },
 ]
-# Where an answer is a stream of events, say how it ends, instead of count:
+# If an answer is a stream of events, name the event that ends it, instead of count:
 # type = ["type"]
 # end = ["completed"]
 # (and name the types of its errors in `fail` above)
@@ -140,7 +140,7 @@ def starting_files(
     if public_url(url) != url:
         raise ConfigError([Problem("URL", _NOT_WRITTEN)])
     if name is not None and not _NAME.fullmatch(name):
-        raise ConfigError([Problem("--name", f'"{name}" is no name: letters, digits, . _ - (at most 40)')])
+        raise ConfigError([Problem("--name", f'"{name}" is not a name: letters, digits, . _ - (at most 40)')])
     name = name or _name(url)
     quoted = url.replace("\\", "\\\\").replace('"', '\\"')
     data = (

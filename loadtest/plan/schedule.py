@@ -153,7 +153,7 @@ class Schedule:
 
     def _every_ns(self, traffic: Traffic) -> int:
         if traffic.every_ns is None:
-            raise ValueError("an open scenario has either `every` or `rate`")
+            raise ValueError("the open model needs `every` or `rate`")
         return traffic.every_ns
 
     def _bursts(self, traffic: Traffic, visit: Visit) -> Iterator[int]:

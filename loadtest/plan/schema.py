@@ -129,21 +129,21 @@ AUTH_TABLE = KeyTable(
             type=choice("jwt", "token", "oauth2", "sigv4"),
             default="",
             missing='`kind` is missing; write kind = "jwt", "token", "oauth2" or "sigv4"',
-            help="`jwt`: a token minted per user. `token`: one token for all. `oauth2`: one token for all, "
-            "by the client credentials grant, asked for again before it expires. `sigv4`: the URL of each "
-            "connection is signed for AWS; needs `loadtest-ws[aws]`",
+            help="`jwt`: loadtest makes a token for each user. `token`: one token for all users. `oauth2`: "
+            "one token for all users, by the client credentials grant; loadtest renews it before it expires. "
+            "`sigv4`: loadtest signs the URL of each connection for AWS; needs `loadtest-ws[aws]`",
         ),
         Key(
             name="send_as",
             type=choice("header", "query", "subprotocol", "cookie"),
-            help="`header`, `query`, `subprotocol` or `cookie`",
+            help="how the token is sent: `header`, `query`, `subprotocol` or `cookie`",
         ),
         Key(
             name="name",
             type=TEXT,
             default=None,
             default_shown="`Authorization` for a header, else `token`",
-            help="of the header, the query key or the cookie",
+            help="the name of the header, the query key or the cookie",
         ),
         Key(
             name="format",
@@ -158,7 +158,7 @@ AUTH_TABLE = KeyTable(
             type=ENVIRONMENT_VARIABLE,
             default_shown="required for oauth2; this or `key_file` for jwt",
             help="jwt: the environment variable that holds the secret, or the private key as PEM. oauth2: "
-            "the one that holds the client's secret",
+            "the variable that holds the client's secret",
         ),
         Key(
             name="key_file",
@@ -177,36 +177,36 @@ AUTH_TABLE = KeyTable(
             name="token_env",
             type=ENVIRONMENT_VARIABLE,
             default_shown="this, `token_file` or `token_command` is required for token",
-            help="token: the environment variable that holds it",
+            help="token: the environment variable that holds the token",
         ),
         Key(
             name="token_file",
             type=PATH,
             default_shown="this, `token_env` or `token_command` is required for token",
-            help="token: the file that holds it, read for each connection",
+            help="token: the file that holds the token, read for each connection",
         ),
         Key(
             name="token_command",
             type=TEXTS,
             default_shown="this, `token_env` or `token_file` is required for token",
-            help='token: a program and its arguments, such as `["vault", "read", "-field=token", "ws"]`, '
-            "that prints it; no shell sees them",
+            help="token: a program that prints the token, and its arguments, such as "
+            '`["vault", "read", "-field=token", "ws"]`; loadtest runs it without a shell',
         ),
         Key(
             name="refresh",
             type=POSITIVE_DURATION,
             fields=("refresh_ns",),
             default_shown="never",
-            help="token: how long what `token_command` printed is used for new connections",
+            help="token: how long new connections use the output of `token_command`",
         ),
         Key(
             name="token_url",
             type=TEXT,
             default_shown="required for oauth2",
-            help="oauth2: where it is asked for",
+            help="oauth2: the URL that issues tokens",
         ),
-        Key(name="client_id", type=TEXT, default_shown="required for oauth2", help="oauth2: who we are"),
-        Key(name="scope", type=TEXT, help="oauth2: what is asked for"),
+        Key(name="client_id", type=TEXT, default_shown="required for oauth2", help="oauth2: the client's id"),
+        Key(name="scope", type=TEXT, help="oauth2: the requested scope"),
         Key(
             name="region",
             type=TEXT,
@@ -224,7 +224,7 @@ AUTH_TABLE = KeyTable(
             name="profile",
             type=TEXT,
             default_shown="`AWS_PROFILE`, or the variables `AWS_ACCESS_KEY_ID` and so on",
-            help="sigv4: the profile of the files of AWS that has the credentials",
+            help="sigv4: the profile in the configuration files of AWS that has the credentials",
         ),
         Key(
             name="claims",
@@ -234,7 +234,7 @@ AUTH_TABLE = KeyTable(
             default_shown='`{ sub = "{user.id}" }`',
             empty_matters=True,
             applies=lambda auth: auth.kind == "jwt",
-            help="jwt: what the token says; text may hold placeholders",
+            help="jwt: the claims of the token; text may contain placeholders",
         ),
         Key(
             name="lifetime",
@@ -245,7 +245,7 @@ AUTH_TABLE = KeyTable(
         ),
     ),
     finish=finish_auth,
-    hints={"secret": "a secret does not belong in a file; name its variable: `secret_env`"},
+    hints={"secret": "a secret does not belong in a file; name its environment variable: `secret_env`"},
 )
 
 HEALTH_METRIC_TABLE = KeyTable(
@@ -256,24 +256,24 @@ HEALTH_METRIC_TABLE = KeyTable(
             name="name",
             type=TEXT,
             default="",
-            missing='`name` is missing; thresholds know the metric by it: "target.NAME.max"',
-            help="what thresholds and reports call it",
+            missing='`name` is missing; thresholds use it: "target.NAME.max"',
+            help="the metric's name in thresholds and reports",
         ),
         Key(
             name="url",
             type=KeyType(read_http_url),
             default="",
-            missing="`url` is missing; write where the metric is read",
-            help="an endpoint in Prometheus' text format, or with `query` the address of a Prometheus server",
+            missing="`url` is missing; write the address at which loadtest reads the metric",
+            help="an endpoint in Prometheus' text format; with `query`, the address of a Prometheus server",
         ),
         Key(name="series", type=TEXT, default_shown="none", help="the name of a series of the endpoint"),
         Key(
             name="labels",
             type=PAIRS,
-            help="labels that the series must have; of several such series the sum is taken",
+            help="labels that the series must have; loadtest adds up all series that have them",
         ),
-        Key(name="rate", type=FLAG, help="the series is a counter: its increase a second is taken"),
-        Key(name="query", type=TEXT, default_shown="none", help="PromQL with one value"),
+        Key(name="rate", type=FLAG, help="the series is a counter: loadtest takes its increase per second"),
+        Key(name="query", type=TEXT, default_shown="none", help="a PromQL expression with one value"),
     ),
     finish=check_metric,
     hints={"metric": "the name of a series is `series`"},
@@ -286,13 +286,15 @@ HEALTH_TABLE = KeyTable(
         Key(
             name="pid",
             type=KeyType(read_pid, write_pid, choices=("simulator",)),
-            help='a process of the machine that leads the run, with its children; `"simulator"`: our own',
+            help="a process on the machine that leads the run, with its children; "
+            '`"simulator"`: our own simulator',
         ),
         Key(
             name="container",
             type=TEXT,
             default_shown="none",
-            help="name or id of a container, asked of the engine at `DOCKER_HOST` or `/var/run/docker.sock`",
+            help="name or id of a container; loadtest asks the engine at `DOCKER_HOST` or "
+            "`/var/run/docker.sock`",
         ),
         Key(
             name="node",
@@ -310,7 +312,7 @@ HEALTH_TABLE = KeyTable(
         Key(
             name="metrics",
             type=tables_of(HEALTH_METRIC_TABLE),
-            help="metrics of its own, `[[target.health.metrics]]`, [below](#targethealth)",
+            help="further metrics, `[[target.health.metrics]]`, [below](#targethealth)",
         ),
     ),
     finish=check_health,
@@ -326,14 +328,13 @@ TARGET_TABLE = KeyTable(
             type=KeyType(read_url, choices=(SIMULATOR, "ws://", "wss://")),
             default=SIMULATOR,
             missing='`url` is missing; write url = "simulator" or url = "wss://..."',
-            help="`ws://…`, `wss://…`, or `simulator`. A URL whose path is not empty or `/` is used "
-            "as it is, query "
-            "included; otherwise the protocol's path is added",
+            help="`ws://…`, `wss://…`, or `simulator`. If the URL has a path other than `/`, loadtest uses "
+            "the URL as it is, with its query; otherwise it adds the protocol's path",
         ),
         Key(
             name="headers",
             type=PAIRS,
-            help="a table of text; values may hold placeholders of the user, and `{env.NAME}` or "
+            help="a table of text; values may contain placeholders of the user, and `{env.NAME}` or "
             "`{secret.NAME}`, an environment variable",
         ),
         Key(
@@ -341,29 +342,29 @@ TARGET_TABLE = KeyTable(
             type=KeyType(read_cookies, lambda found: {**found[0], **({"keep": True} if found[1] else {})}),
             fields=("cookies", "keep_cookies"),
             default_shown="none",
-            help="as `headers`; `keep = true` in it: each user also sends back what the target's answers "
-            "set, on its later connections",
+            help="like `headers`; with `keep = true`, each user also sends the cookies that the target set "
+            "on its later connections",
         ),
-        Key(name="query", type=PAIRS, help="as `headers`; added to the URL"),
+        Key(name="query", type=PAIRS, help="like `headers`; added to the URL"),
         Key(
             name="auth",
             type=table_of(AUTH_TABLE),
-            help="where a virtual user's credential comes from, [below](#targetauth)",
+            help="the source of a virtual user's credential, [below](#targetauth)",
         ),
         Key(
             name="identities",
             type=ROWS,
-            help="one row for every virtual user: `{user.COLUMN}`; a CSV file, or rows written here. Rows "
-            "are not used twice; what all users share, such as one account, stands in the protocol itself or "
-            "in `{secret.NAME}`",
+            help="one row for every virtual user: `{user.COLUMN}`; a CSV file, or rows written here. No row "
+            "is used twice. If all users share a value, such as one account, write it in the protocol itself "
+            "or as `{secret.NAME}`",
         ),
         Key(
             name="before_connect",
             type=TEXTS,
-            help="names of values that the code of a user gives before each connection, as `{user.NAME}`; "
-            "see [Python](python.md#before-a-connection). Where no code gives them they are empty",
+            help="names of values that the code of a user sets before each connection, as `{user.NAME}`; "
+            "see [Python](python.md#before-a-connection). If no code sets them, they are empty",
         ),
-        Key(name="insecure", type=FLAG, help="do not verify the certificate; every report says so"),
+        Key(name="insecure", type=FLAG, help="do not verify the certificate; every report says this"),
         Key(
             name="ca_file",
             type=FILE,
@@ -371,54 +372,55 @@ TARGET_TABLE = KeyTable(
             help="certificates to trust instead of the system's",
         ),
         Key(name="client_cert", type=FILE, help="a client certificate"),
-        Key(name="client_key", type=FILE, help="its key, where the certificate's file does not hold it"),
+        Key(name="client_key", type=FILE, help="the key of `client_cert`, if that file does not contain it"),
         Key(
             name="compression",
             type=KeyType(read_compression, write_compression, choices=("true", "false")),
             fields=("compression", "compress_sent"),
             default_shown="`false`",
-            help="`true`: offer permessage-deflate, so that the target may compress what it sends; what we "
-            "send is not, which the extension allows. `{ send = true }`: what we send is compressed as well, "
-            "[below](#compression)",
+            help="`true`: offer permessage-deflate, so that the target may compress what it sends; loadtest "
+            "sends uncompressed, which the extension allows. `{ send = true }`: loadtest also compresses "
+            "what it sends, [below](#compression)",
         ),
         Key(
             name="connect_timeout",
             type=POSITIVE_DURATION,
             fields=("connect_timeout_ns",),
-            help="for TCP, TLS and upgrade together; the name is looked up once, before",
+            help="the time limit for TCP, TLS and upgrade together; loadtest looks up the name once, before",
         ),
         Key(
             name="max_message",
             type=SIZE,
             fields=("max_message_bytes",),
-            help="a size; a larger message closes the connection with 1009",
+            help="the largest message; a larger one closes the connection with 1009",
         ),
         Key(
             name="faults",
             type=TEXTS,
             help="a list of faults of our own simulator (`loadtest simulator --help`), such as "
-            '`["gap=20ms"]`; no '
-            "other target has them",
+            '`["gap=20ms"]`; no other target has them',
         ),
         Key(
             name="source_addresses",
             type=KeyType(read_sources, list),
             default_shown="the system chooses",
-            help="addresses and networks of the generator's machine that connections come from, in turn, "
-            "[below](#more-connections-than-ports)",
+            help="addresses and networks of the generator's machine from which connections come, one "
+            "address after the other, [below](#more-connections-than-ports)",
         ),
         Key(
             name="addresses",
             type=choice("first", "rotate", "all"),
             unless_default=True,
-            help="of a name with several addresses. `first`: connections try them in the system's order, the "
-            "next one after 250 ms or a failure (RFC 8305). `rotate`: each user begins with another one. "
-            "`all`: as `rotate`, but nobody tries a second one, so that every address has to answer",
+            help="which addresses connections use if the name has several. `first`: connections try them in "
+            "the system's order, the next one after 250 ms or a failure (RFC 8305). `rotate`: each user "
+            "begins with another address. `all`: like `rotate`, but a connection tries only one address, so "
+            "every address must answer",
         ),
         Key(
             name="health",
             type=table_of(HEALTH_TABLE),
-            help="what of the target itself is sampled each second, [below](#targethealth)",
+            help="CPU, memory and other metrics of the target itself, sampled each second, "
+            "[below](#targethealth)",
         ),
         Key(
             name="connect_to",
@@ -431,29 +433,30 @@ TARGET_TABLE = KeyTable(
             name="path",
             type=KeyType(read_target_path),
             default_shown="that of `url`, or the protocol's",
-            help="the path of each user's connection, with placeholders, whose values are percent-encoded: "
-            "`/rooms/{prepared.room}`. One placeholder alone stands for a path as it is, or for a whole URL",
+            help="the path of each user's connection, such as `/rooms/{prepared.room}`. loadtest "
+            "percent-encodes the values of placeholders. If the path is only one placeholder, its value is "
+            "used unchanged, as a path or as a whole URL",
         ),
         Key(
             name="proxy",
             type=KeyType(read_proxy, choices=(ENVIRONMENT, NO_PROXY)),
             unless_default=True,
-            help="`environment`: what `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy` say, unless "
+            help="`environment`: use `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy`, unless "
             "the target is on this machine. `none`, or a URL such as `http://proxy.example:3128`",
         ),
         Key(
             name="follow_redirects",
             type=integer(0, MAX_REDIRECTS),
             unless_default=True,
-            help="how many redirects (301, 302, 307, 308) an upgrade may follow; another host gets no "
-            "credential",
+            help="how many redirects (301, 302, 307, 308) an upgrade may follow; loadtest sends no "
+            "credential to another host",
         ),
         Key(
             name="subprotocols",
             type=TEXTS,
             default_shown="the protocol's",
             empty_matters=True,
-            help="offered instead of the protocol's",
+            help="subprotocols to offer instead of the protocol's",
         ),
     ),
     finish=check_target,
@@ -490,24 +493,24 @@ RECONNECT_TABLE = KeyTable(
             fields=("initial_delay_ns",),
             help="the wait before the first try",
         ),
-        Key(name="factor", type=number(1, MAX_FACTOR), help="each further wait is so many times as long"),
+        Key(name="factor", type=number(1, MAX_FACTOR), help="each further wait is this many times as long"),
         Key(
             name="max_delay",
             alias="most",
             stored_as="most",
             type=POSITIVE_DURATION,
             fields=("max_delay_ns",),
-            help="no wait is longer",
+            help="the longest wait",
         ),
         Key(
             name="jitter",
             type=RATIO,
-            help="each wait is shortened at random (by `seed`) by up to this part of it",
+            help="each wait is shortened at random (by `seed`) by up to this fraction",
         ),
         Key(
             name="tries",
             type=integer(1, MAX_TRIES),
-            help="after so many failed tries, one after the other, the user gives up",
+            help="the user gives up after this many failed tries in a row",
         ),
     ),
     finish=_check_reconnect,
@@ -543,18 +546,18 @@ STAGE_TABLE = KeyTable(
             type=integer(0, MAX_CONNECTIONS),
             default=1,
             missing="a stage needs `connections`",
-            help="how many connections are open at its end",
+            help="how many connections are open at the end of the stage",
         ),
         Key(
             name="ramp",
             type=FLAG,
-            help="reach the number evenly over the stage; otherwise at its start, as fast as "
-            "`connect_rate` allows",
+            help="`true`: reach this number evenly over the stage. `false`: reach it at the start of the "
+            "stage, as fast as `connect_rate` allows",
         ),
         Key(
             name="thresholds",
             type=STAGE_THRESHOLDS,
-            help="[thresholds](#thresholds) that are judged on this stage alone",
+            help="[thresholds](#thresholds) for this stage alone",
         ),
     ),
 )
@@ -565,7 +568,7 @@ def _finish_load(table: TomlTable, load: Load) -> Load:
     stages = load.stages
     if not stages:
         return load
-    for key, whose in (("duration", "is the sum of the stages"), ("connections", "is said by each stage")):
+    for key, whose in (("duration", "is the sum of the stages"), ("connections", "is set in each stage")):
         if table.has(key):
             table.report(key, f"`{key}` {whose}; leave it out, or leave out `stages`")
     connections = max(stage.connections for stage in stages)
@@ -587,31 +590,41 @@ LOAD_KEYS = (
         help="`open`: turns fall due by the clock. `closed`: the next burst waits for the previous one. See "
         "[measuring](measuring.md#open-and-closed)",
     ),
-    Key(name="warmup", type=DURATION, fields=("warmup_ns",), help="runs before `duration` and is kept apart"),
+    Key(
+        name="warmup",
+        type=DURATION,
+        fields=("warmup_ns",),
+        help="how long the load runs before `duration`; its results are separate",
+    ),
     Key(
         name="seed",
         type=integer(),
-        help="of everything drawn at random; the same seed is the same plan",
+        help="seed of everything that is random; the same seed gives the same plan",
     ),
-    Key(name="connect_rate", type=RATE, default_shown="unlimited", help="how fast they open, smoothly"),
+    Key(
+        name="connect_rate",
+        type=RATE,
+        default_shown="unlimited",
+        help="how fast connections open, evenly spaced",
+    ),
     Key(
         name="reconnect",
         type=KeyType(_read_reconnect, RECONNECT_TABLE.write, choices=("true", "false"), keys=RECONNECT_TABLE),
         default_shown="`false`: nothing",
-        help="what a user does whose connection was lost or refused, [below](#coming-back)",
+        help="what a user does after its connection was lost or refused, [below](#coming-back)",
     ),
     Key(
         name="connections",
         type=integer(1, MAX_CONNECTIONS),
         applies=_without_stages,
-        help="how many; with `stages`, each says its own",
+        help="how many connections; with `stages`, each stage has its own number",
     ),
     Key(
         name="duration",
         type=POSITIVE_DURATION,
         fields=("duration_ns",),
         applies=_without_stages,
-        help="the measured part; with `stages`, their sum",
+        help="how long the measurement lasts; with `stages`, the sum of the stages",
     ),
     Key(
         name="stages",
@@ -630,7 +643,7 @@ TRAFFIC_KEYS = (
         name="timeout",
         type=POSITIVE_DURATION,
         fields=("timeout_ns",),
-        help="of a turn; also how long a due turn waits for its connection, and the longest drain",
+        help="timeout of a turn; also how long a due turn waits for its connection, and the longest drain",
     ),
     Key(
         name="every",
@@ -644,48 +657,47 @@ TRAFFIC_KEYS = (
         name="arrivals",
         type=choice("constant", "poisson"),
         unless_default=True,
-        help="open: `constant` or `poisson`",
+        help="open. `constant`: turns fall due at equal intervals. `poisson`: at random intervals",
     ),
     Key(
         name="phase",
         type=choice("spread", "together"),
         unless_default=True,
-        help="open, constant: `spread`, connections fire one after the other; `together`, all at the "
-        "same instant",
+        help="open, constant. `spread`: connections send one after the other. `together`: all connections "
+        "send at the same instant",
     ),
     Key(
         name="ping",
         type=POSITIVE_DURATION,
         fields=("ping_ns",),
-        help="a WebSocket ping per connection this often: `ping.rtt`",
+        help="how often each connection sends a WebSocket ping: `ping.rtt`",
     ),
     Key(
         name="ping_timeout",
         type=POSITIVE_DURATION,
         fields=("ping_timeout_ns",),
         default_shown="`timeout`",
-        help="a connection is given up that leaves a ping unanswered and receives nothing else, not a byte, "
-        "for so long",
+        help="loadtest gives up a connection if a ping stays unanswered for this long and no byte arrives",
     ),
     Key(
         name="turns",
         type=integer(0, MAX_TURNS),
         default_shown="no limit",
-        help="per connection; the run ends when all are done, or at `duration`; 0 holds connections "
-        "and sends nothing",
+        help="turns per connection; the run ends when all are done, or at `duration`. With 0, connections "
+        "stay open and send nothing",
     ),
     Key(
         name="mix",
         type=MIX,
         default_shown="every turn is that of the protocol's `[turn]`",
         help="kinds of turn by weight, such as `{ ask = 8, cancel = 1 }`: names of the protocol's "
-        "[turns](protocols.md#kinds-of-turn), 16 at most; the seed decides which turn is of which kind",
+        "[turns](protocols.md#kinds-of-turn), 16 at most; the seed decides the kind of each turn",
     ),
     Key(
         name="message",
         type=TEXT,
         default_shown="the protocol's",
-        help="instead of the protocol's message",
+        help="the message to send instead of the protocol's",
     ),
     Key(
         name="data",
@@ -705,12 +717,12 @@ CONVERSATION_TABLE = KeyTable(
             type=TEXT,
             default="",
             missing='a conversation needs a `name`, such as name = "support"',
-            help="what its metrics are called: letters, digits, `_`, `-`",
+            help="its name in metrics: letters, digits, `_`, `-`",
         ),
         Key(
             name="weight",
             type=integer(1, MAX_WEIGHT),
-            help="how often it is chosen, among all conversations",
+            help="how often users choose it, relative to the other conversations",
         ),
         Key(
             name="steps",
@@ -718,7 +730,7 @@ CONVERSATION_TABLE = KeyTable(
             default=(),
             missing='a conversation needs `steps`, such as [{ turn = "ask" }, { think = "2s" }]',
             empty_matters=True,
-            help="what is said, in order, [below](#conversation)",
+            help="the steps, in order, [below](#conversation)",
         ),
     ),
 )
@@ -736,12 +748,12 @@ _REQUEST_KEYS = (
         )
         for method in METHODS
     ),
-    Key(name="headers", type=PAIRS, help="of the request; nothing of [target] is sent with it"),
+    Key(name="headers", type=PAIRS, help="headers of the request; loadtest adds nothing of [target]"),
     Key(
         name="json",
         type=KeyType(read_json),
         default_shown="none",
-        help="the body as JSON: a table, or any other value; text in it may hold placeholders",
+        help="the body as JSON: a table, or any other value; text in it may contain placeholders",
     ),
     Key(name="form", type=PAIRS, help="the body as a form"),
 )
@@ -750,7 +762,7 @@ _WITHIN = Key(
     name="within",
     type=POSITIVE_DURATION,
     fields=("within_ns",),
-    help="for the request, its redirects and its answer together",
+    help="the time limit for the request, its redirects and its answer together",
 )
 
 UNDO_TABLE = KeyTable(title="prepare.undo", makes=Undo, keys=(*_REQUEST_KEYS, _WITHIN), finish=finish_request)
@@ -764,20 +776,21 @@ PREPARE_TABLE = KeyTable(
             type=TEXT,
             default="",
             missing='a step needs a `name`, such as name = "login"',
-            help="what its times and its refusals are called: letters, digits, `_`, `-`",
+            help="its name in times and refusals: letters, digits, `_`, `-`",
         ),
         *_REQUEST_KEYS,
         Key(
             name="expect",
             type=KeyType(read_expect, write_expect),
             default_shown="200 to 299",
-            help="the status that is success, or a list of them; any other refuses the connection",
+            help="the status, or a list of statuses, that means success; any other status refuses the "
+            "connection",
         ),
         Key(
             name="keep",
             type=PAIRS,
-            help='values of the answer, by the name of their placeholder: `{ room = "data.id" }` is '
-            "`{prepared.room}` afterwards. A place is a path into JSON, `header:NAME` or `cookie:NAME`",
+            help='values of the answer to store: `{ room = "data.id" }` becomes the placeholder '
+            "`{prepared.room}`. A place is a path into JSON, `header:NAME` or `cookie:NAME`",
         ),
         _WITHIN,
         Key(
@@ -792,8 +805,8 @@ PREPARE_TABLE = KeyTable(
             type=table_of(UNDO_TABLE),
             default=None,
             default_shown="nothing",
-            help="a request that takes the step back when its user or the run has ended, or before the step "
-            "is done again",
+            help="a request that reverses the step when its user or the run has ended, or before the step "
+            "is repeated",
         ),
     ),
     finish=finish_step,
@@ -820,15 +833,15 @@ CUT_TABLE = KeyTable(
             type=DURATION,
             fields=("at_ns",),
             default=0,
-            missing='`cut` needs `at`, after the start of the run, such as at = "5s"',
-            help="when: after the start of the run, warm-up included",
+            missing='`cut` needs `at`, the time after the start of the run, such as at = "5s"',
+            help="the time after the start of the run, warm-up included",
         ),
         Key(
             name="every",
             type=POSITIVE_DURATION,
             fields=("every_ns",),
             default_shown="once",
-            help="again this often from then on, of users drawn anew each time",
+            help="how often the cut is repeated from then on; loadtest chooses the users anew each time",
         ),
     ),
 )
@@ -889,15 +902,13 @@ CHAOS_KEYS = (
     Key(name="slow_readers", type=table_of(SLOW_READERS_TABLE), help="users who read slowly"),
     _turn_share(
         "leavers",
-        "in which the user leaves after the first event: close code 1001, as a closed browser tab, "
-        "without waiting "
-        "for an answer",
+        "in which the user leaves after the first event: close code 1001, like a closed browser tab, "
+        "without waiting for an answer",
     ),
     _turn_share(
         "malformed",
-        "before which a broken message goes out on the same connection: half of the protocol's "
-        "message, a list "
-        "instead of an object, nothing at all, or an object of 10,000 characters",
+        "before which loadtest sends a broken message on the same connection: half of the protocol's "
+        "message, a list instead of an object, an empty message, or an object of 10,000 characters",
     ),
 )
 
@@ -917,7 +928,7 @@ LOAD_TABLE = KeyTable(
 
 def _check_pings(table: TomlTable, traffic: Traffic) -> Traffic:
     if traffic.ping_timeout_ns is not None and traffic.ping_ns is None:
-        table.report("ping_timeout", "`ping_timeout` goes with `ping`, which is missing")
+        table.report("ping_timeout", "`ping_timeout` needs `ping`, which is missing")
     return traffic
 
 
@@ -937,7 +948,7 @@ CHAOS_TABLE = KeyTable(title="chaos", makes=Chaos, keys=CHAOS_KEYS)
 
 def _check_abort(table: TomlTable, abort: Abort) -> Abort:
     if table.has("after") and not table.data.keys() - {"after"}:
-        table.report("after", "`after` says when a rule begins to hold, but there is no rule")
+        table.report("after", "`after` says from when the rules of [abort] count, but there is no rule")
     return abort
 
 
@@ -950,14 +961,15 @@ ABORT_TABLE = KeyTable(
             type=OTHER_THRESHOLDS,
             fields=("rules",),
             rest=True,
-            help="the names and expressions of [thresholds](#thresholds), any of which ends the run early",
+            help="names and expressions as in [thresholds](#thresholds); the run ends early when any of them "
+            "is true",
         ),
         Key(
             name="after",
             type=DURATION,
             fields=("after_ns",),
             applies=lambda abort: bool(abort.rules),
-            help="none of them does so before this time of the run",
+            help="no rule ends the run before this time of the run",
         ),
     ),
     finish=_check_abort,
@@ -971,13 +983,13 @@ COMPARE_TABLE = KeyTable(
             name="primary",
             type=PRIMARY,
             default_shown="those of the thresholds, and `turns.complete.ratio`",
-            help="the metrics that decide, by the names of [thresholds](#thresholds), 6 at most",
+            help="the metrics that decide, with names as in [thresholds](#thresholds), 6 at most",
         ),
         Key(
             name="smallest_effect",
             type=EFFECT,
             unless_default=True,
-            help="differences below it do not matter; of a ratio in points",
+            help="differences below it do not matter; for a ratio, in points",
         ),
         Key(
             name='"NAME"',
@@ -985,7 +997,7 @@ COMPARE_TABLE = KeyTable(
             fields=("effects",),
             rest=True,
             default_shown="`smallest_effect`",
-            help="the same for one metric",
+            help="the smallest effect of this one metric",
         ),
     ),
 )
@@ -994,13 +1006,13 @@ LIMITS_TABLE = KeyTable(
     title="limits",
     makes=Limits,
     keys=(
-        Key(name="connections", type=integer(1), help="a plan with more is refused"),
-        Key(name="rate", type=RATE, help="turns per second; a plan with more is refused"),
+        Key(name="connections", type=integer(1), help="loadtest refuses a plan with more connections"),
+        Key(name="rate", type=RATE, help="loadtest refuses a plan with more turns per second"),
         Key(
             name="duration",
             type=POSITIVE_DURATION,
             fields=("duration_ns",),
-            help="a plan that is longer is refused",
+            help="loadtest refuses a plan that is longer",
         ),
     ),
 )
@@ -1047,8 +1059,8 @@ PROTOCOL_KEY = Key(
     type=KeyType(_read_protocol, protocol_settings),
     default=Protocol(name=""),
     missing='`protocol` is missing; write for example protocol = "agent-events"',
-    help="a shipped protocol (`loadtest protocols`), the path of a [protocol](protocols.md), "
-    "or its tables here",
+    help="the name of a shipped protocol (`loadtest protocols`), the path of a [protocol](protocols.md) "
+    "file, or its tables written here",
 )
 
 TARGET_KEY = Key(
@@ -1112,20 +1124,21 @@ POPULATION_TABLE = KeyTable(
             type=TEXT,
             default="",
             missing='a population needs a `name`, such as name = "listeners"',
-            help="what its metrics are called: letters, digits, `_`, `-`",
+            help="its name in metrics: letters, digits, `_`, `-`",
         ),
         Key(
             name="inherits",
             type=FLAG_ON,
             default=True,
-            help="what it does not write is that of the file's own tables; `false`: it writes all itself",
+            help="`true`: keys that the population leaves out come from the file's own tables. `false`: it "
+            "inherits nothing",
         ),
-        _own("protocol", "instead of the file's"),
-        _own("target", "as [target], key by key; `url`, `connect_to`, `health` and `faults` are the file's"),
-        _own("load", "as [load], key by key; `duration` and `warmup` are the file's"),
-        _own("traffic", "as [traffic], key by key"),
-        _own("conversation", "`[[population.conversation]]`, instead of the file's"),
-        _own("chaos", "as [chaos], key by key; no `slow_readers`"),
+        _own("protocol", "instead of the file's protocol"),
+        _own("target", "like [target], key by key, but not `url`, `connect_to`, `health` and `faults`"),
+        _own("load", "like [load], key by key, but not `duration` and `warmup`"),
+        _own("traffic", "like [traffic], key by key"),
+        _own("conversation", "`[[population.conversation]]`, instead of the file's conversations"),
+        _own("chaos", "like [chaos], key by key, but not `slow_readers`"),
     ),
     hints={
         "connections": "write `load.connections`",
@@ -1165,14 +1178,14 @@ SCENARIO_TABLE = KeyTable(
             type=TEXT,
             default="",
             default_shown="the file's name",
-            help="what reports and folders call it: letters, digits, `.`, `_`, `-`",
+            help="its name in reports and folders: letters, digits, `.`, `_`, `-`",
         ),
         Key(
             name="question",
             type=TEXT,
             default="",
             default_shown="the first comment",
-            help="what the run is to answer",
+            help="the question that the run answers",
         ),
         PROTOCOL_KEY,
         TARGET_KEY,
@@ -1201,7 +1214,7 @@ SCENARIO_TABLE = KeyTable(
             name="limits",
             type=table_of(LIMITS_TABLE),
             default_shown="[below](#limits)",
-            help="caps that keep a typing mistake from becoming an attack, [below](#limits)",
+            help="limits that keep a typing mistake from becoming an attack, [below](#limits)",
         ),
         CONVERSATION_KEY,
         TRAFFIC_KEY,
@@ -1209,7 +1222,7 @@ SCENARIO_TABLE = KeyTable(
             name="prepare",
             type=tables_of(PREPARE_TABLE),
             default_shown="none",
-            help="what is done by HTTP before a connection, `[[prepare]]`, [below](#prepare)",
+            help="HTTP requests before a connection, `[[prepare]]`, [below](#prepare)",
         ),
         Key(
             name="population",
@@ -1221,7 +1234,7 @@ SCENARIO_TABLE = KeyTable(
             ),
             fields=("populations",),
             default_shown="none: all users are alike",
-            help="users beside others, with load, traffic, protocol or identities of their own, "
+            help="groups of users with load, traffic, protocol or identities of their own, "
             "`[[population]]`, [below](#population)",
         ),
     ),

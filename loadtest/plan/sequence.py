@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 
 from loadtest.plan.match import Match, match_words
 from loadtest.plan.prepare import PrepareStep
+from loadtest.plan.printable_text import visible
 from loadtest.plan.protocol import AutoReply, CountAt, Events, Protocol, ReadyStep, TurnShape
 from loadtest.plan.settings import public_url
-from loadtest.plan.printable_text import visible
 from loadtest.plan.written_secrets import shown_template
 from loadtest.units import format_duration
 
@@ -98,7 +98,7 @@ def _ends(events: Events) -> Iterator[str]:
         all_of = " and ".join(map(match_words, events.end_all))
         yield _line(IN, f"{all_of}, in any order", "the turn is complete")
     if isinstance(events.count, CountAt):
-        yield _line(IN, f"as many events as one says at {events.count.path}", "the turn is complete")
+        yield _line(IN, f"as many events as {events.count.path} says", "the turn is complete")
     elif events.count:
         n = f"event {events.count}" if events.count > 1 else "one event"
         yield _line(IN, f"{n} of the turn", "the turn is complete")

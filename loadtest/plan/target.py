@@ -20,7 +20,7 @@ from loadtest.plan.trace_parent import TRACE_PARENT
 from loadtest.units import cut
 
 _WRITTEN = "is written by loadtest itself"
-_NO_BODY = "belongs to a request with a body, which an upgrade has not"
+_NO_BODY = "belongs to a request with a body, but an upgrade has no body"
 
 OUR_HEADERS = {
     "host": f'{_WRITTEN}, from `url`; to connect elsewhere, write connect_to = "HOST:PORT"',
@@ -57,7 +57,7 @@ def url_problem(url: str) -> str | None:
     if any(c.isspace() or not c.isprintable() for c in url) or "#" in url:
         return f"must not hold a space or a `#`: {_told(url)}"
     if Template.parse(url).names:
-        return f"has no placeholders, for it is the same for all users; [target] has `query`: {_told(url)}"
+        return f"cannot have placeholders: it is the same for all users; [target] has `query`: {_told(url)}"
     return _address_problem(url)
 
 
@@ -159,7 +159,7 @@ def _check_parts(table: TomlTable, target: Target) -> None:
     known = [*USER, *target.user_columns, *ANYWHERE, TRACE_PARENT]
     for name in target.before_connect:
         if not is_column(name):
-            table.report("before_connect", f"{quoted(name)} is no name: letters, digits and `_` only")
+            table.report("before_connect", f"{quoted(name)} is not a name: letters, digits and `_` only")
     for key, parts in (("headers", target.headers), ("cookies", target.cookies), ("query", target.query)):
         for name, text in parts.items():
             path = (*table.path, key, name)
@@ -170,7 +170,7 @@ def _check_parts(table: TomlTable, target: Target) -> None:
             if key == "headers" and name.lower() == "cookie" and target.cookies:
                 table.source.report(path, f"`{name}` is written from `cookies`; leave one of them out")
             if key != "query" and not is_header_value(text):
-                table.source.report(path, f"the value of `{name}` holds what a header cannot hold")
+                table.source.report(path, f"the value of `{name}` has characters that no header can have")
             for sentence in unknown_names(text, known, (*SECRETS, PREPARED)):
                 table.source.report(path, sentence)
     _check_rows(table, target)
@@ -206,9 +206,9 @@ def _check_rows(table: TomlTable, target: Target) -> None:
 
 def _check_tls(table: TomlTable, target: Target) -> None:
     if target.client_key and not target.client_cert:
-        table.report("client_key", "`client_key` goes with `client_cert`, which is missing")
+        table.report("client_key", "`client_key` needs `client_cert`, which is missing")
     if target.insecure and target.ca_file:
-        table.report("insecure", "`insecure` checks no certificate; leave it or `ca_file` out")
+        table.report("insecure", "`insecure` checks no certificate; leave out `insecure` or `ca_file`")
 
 
 def finish_auth(table: TomlTable, auth: Auth) -> Auth:
@@ -238,7 +238,7 @@ def _finish_sigv4(table: TomlTable, auth: Auth) -> Auth:
         table.report("lifetime", "`lifetime` of a signed URL is 7 days at most")
     for key, text in (("region", auth.region or ""), ("service", auth.service)):
         if text and not _AWS_NAME.fullmatch(text):
-            table.report(key, f"{quoted(text)} is no `{key}` of AWS: letters, digits and `-` only")
+            table.report(key, f"{quoted(text)} is not a `{key}` of AWS: letters, digits and `-` only")
     return replace(auth, send_as="query", name="", format="", claims={})
 
 
@@ -250,7 +250,7 @@ LONGEST_SIGNED_NS = 7 * 86_400 * 1_000_000_000
 
 def _auth_name(table: TomlTable, auth: Auth) -> str:
     if auth.send_as == "subprotocol" and table.has("name"):
-        table.report("name", "a subprotocol has no `name`; what is offered is written by `format`")
+        table.report("name", "a subprotocol has no `name`; write what to offer in `format`")
     name = auth.name or {"header": "Authorization", "subprotocol": ""}.get(auth.send_as, "token")
     if name and auth.send_as != "query" and not is_token(name):
         table.report("name", f"{quoted(name)} cannot be the name of a header or a cookie")
@@ -261,7 +261,7 @@ def _auth_format(table: TomlTable, auth: Auth, name: str) -> str:
     bearer = "Bearer {token}" if name.lower() == "authorization" else "{token}"
     text = auth.format or FORMATS.get(auth.send_as, bearer)
     if not Template.parse(text).names & {"token", "token_base64url"}:
-        table.report("format", "`format` must hold {token} or {token_base64url}")
+        table.report("format", "`format` must contain {token} or {token_base64url}")
     for sentence in unknown_names(text, ["token", "token_base64url"]):
         table.report("format", sentence)
     return text
@@ -317,10 +317,10 @@ def _check_parts_of_kind(table: TomlTable, auth: Auth) -> None:
     """What the keys of one kind ask of each other."""
     if auth.kind == "jwt" and auth.algorithm == "HS256" and table.has("key_file"):
         table.report(
-            "key_file", '`key_file` holds a private key; say algorithm = "RS256", "ES256" or "EdDSA"'
+            "key_file", '`key_file` holds a private key; write algorithm = "RS256", "ES256" or "EdDSA"'
         )
     if table.has("refresh") and not table.has("token_command"):
-        table.report("refresh", "`refresh` goes with `token_command`, which is missing")
+        table.report("refresh", "`refresh` needs `token_command`, which is missing")
     if auth.kind != "oauth2":
         return
     for key in ("token_url", "client_id"):

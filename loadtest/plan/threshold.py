@@ -180,7 +180,7 @@ def population_defaults(
 
 
 def of_population(name: str, population: str) -> str | None:
-    """The name of the same of one population; None of what is of all populations together."""
+    """The name of the same of one population; None if it exists only for all populations together."""
     found = tagged(name, population)
     return None if name in OF_ALL or split_kind(found)[1] is None else found
 

@@ -176,7 +176,7 @@ class _Drafter:
         sends = [at for at, each in enumerate(self._messages) if not each.inward and at not in self._beats]
         chosen = self._choose_messages(sends)
         if not chosen:
-            result.notes.append("no message was sent that is a turn's: [turn] message is yours to write")
+            result.notes.append("the capture has no message of a turn: write `message` of [turn] yourself")
             return result
         id_path = self._find_id(chosen)
         self._draft_ready(chosen[0])
@@ -254,7 +254,7 @@ class _Drafter:
         if message.found is None and found_placeholder(message.text):
             self._result.notes.append(
                 f"a text with {found_placeholder(message.text)} in it is sent with a space in the braces,"
-                " since it would be a placeholder else"
+                " because it would be a placeholder otherwise"
             )
         return text
 
@@ -497,7 +497,7 @@ class _Drafter:
         result = self._result
         answered = [turn for turn in turns if turn.events]
         if not answered:
-            result.notes.append("no event answers a message: what ends a turn is yours to write")
+            result.notes.append("no event answers a message: write what ends a turn yourself")
             return
         if len(answered) < len(turns):
             result.notes.append(f"{len(turns) - len(answered)} of {len(turns)} messages have no answer")
@@ -509,7 +509,7 @@ class _Drafter:
         sizes = {len(turn.events) for turn in good}
         result.good_types = frozenset(_kinds(good))
         if not good:
-            result.notes.append("every turn of the capture ends with an error: `end` is yours to write")
+            result.notes.append("every turn of the capture ends with an error: write `end` yourself")
         elif sizes != {1} or len(set(_kinds(good))) > 1 or _LAST.search(good[0].events[0].kind or ""):
             self._draft_last(good, sizes)
         else:
@@ -542,12 +542,12 @@ class _Drafter:
         elif once := _once_each(turns):
             self._result.end = [once]
             self._result.notes.append(
-                f"`{once}` comes once in each turn, but not last: look whether it ends it"
+                f"`{once}` comes once in each turn, but not last: check whether it ends the turn"
             )
         elif len(sizes) == 1:
             self._result.count = next(iter(sizes))
         else:
-            self._result.notes.append("nothing tells the last event of a turn from others: write `end`")
+            self._result.notes.append("the last event of a turn looks like the others: write `end`")
 
     def _draft_first(self, turns: list[_Turn]) -> None:
         """Events that come several times in a turn are its content; else those that are called so."""
@@ -583,8 +583,8 @@ class _Drafter:
         kinds = dict.fromkeys(each.kind for each in (*self._early, *others) if each.kind is not None)
         self._result.ignore = [kind for kind in kinds if kind not in ours]
         self._result.notes += [
-            f"`{kind}` is called a heartbeat, and nothing was sent in answer: it is in `ignore`; where the"
-            " target wants an answer, write it in `heartbeat` of [connect]"
+            f"`{kind}` is called a heartbeat, but nothing was sent in answer, so it is in `ignore`; if the"
+            " target wants an answer, write a `heartbeat` in [connect]"
             for kind in kinds
             if kind not in ours and _PING.search(kind)
         ]

@@ -180,8 +180,8 @@ class _DescriptionDrafter:
     def lines(self, name: str) -> Iterator[str]:
         """The protocol, line by line."""
         title = " ".join(self._api.title.split()) or "without a title"
-        yield f"# How {name} is spoken to, drafted from a description ({title}). It says which messages there"
-        yield "# are, and not in which order they come: see each comment, and correct what is wrong."
+        yield f"# How {name} is spoken to, drafted from a description ({title}). It names the"
+        yield "# messages, but not their order: read each comment, and correct what is wrong."
         yield "#"
         yield f"# Check it:      loadtest protocols check {name}.protocol.toml"
         yield f"# Try it:        loadtest try {name}.toml"
@@ -199,10 +199,10 @@ class _DescriptionDrafter:
         yield ""
         yield "[connect]"
         if self._events.ready:
-            yield "# Where one of these comes before all else, wait for it, and take it out of `ignore`:"
+            yield "# If one of these comes first, wait for it, and remove it from `ignore`:"
             yield f"# ready = [ {{ wait = {{ type = {toml_text(self._events.ready[0])} }} }} ]"
         else:
-            yield "# Where the server greets first, nothing should be sent before:"
+            yield "# If the server greets first, wait for that before anything is sent:"
             yield '# ready = [ { wait = { type = "welcome" } } ]'
         if self._events.beats:
             yield "heartbeat = ["
@@ -224,10 +224,10 @@ class _DescriptionDrafter:
         if events.first:
             yield f"first = {_listed(events.first)}"
         if events.end:
-            yield "# By their names, or as the only ones, these end a turn:"
+            yield "# These end a turn, by their names or because there is no other:"
             yield f"end = {_listed(events.end)}"
         else:
-            yield "# The description does not say what ends a turn. Where it is a type, write it instead:"
+            yield "# The description does not say what ends a turn. If a type ends it, write it instead:"
             yield '# end = ["completed"]'
             yield "count = 1                  # the first answer"
         fails = ", ".join([*map(toml_text, events.fail), '{ has = "error" }'])
@@ -247,7 +247,7 @@ class _DescriptionDrafter:
                 continue
             if not used:
                 yield ""
-                yield "# What else a client may send; `mix` of [traffic] says how often each is sent."
+                yield "# Other messages of a client; `mix` of [traffic] says how often each is sent."
             used.add(name)
             yield f"[turns.{toml_key(name)}]"
             yield f"message = {toml_text(self._template(each, with_data=False))}"

@@ -24,6 +24,6 @@ def with_kind_of(heard: Heard, protocol: CompiledProtocol, kinds: Kinds | None) 
     elif heard.found and isinstance(heard.found, dict):
         told = f"a message without a type, with the keys {labels.keys_label(heard.found)}"
     else:
-        told = "a message that is no JSON object"
+        told = "a message that is not a JSON object"
     kinds = kinds or {}
     return kinds if len(kinds) >= MAX_EARLY_KINDS else {**kinds, told: None}

@@ -344,7 +344,7 @@ class FrameParser:
             self._idle += 1
             if self._idle > MAX_IDLE_FRAMES:
                 self.flooded = True
-                self.broken = f"more than {MAX_IDLE_FRAMES:,} frames in one read that say nothing"
+                self.broken = f"more than {MAX_IDLE_FRAMES:,} frames without content in one read"
                 protocol.fail(CloseCode.POLICY_VIOLATION, self.broken)
         self._settle(protocol)
         if not (self._left or self._parts):

@@ -143,9 +143,7 @@ class Upgrade:
         if status != 101:
             return self._refused(lines, phrase)
         if lines[0].startswith("HTTP/1.0"):
-            raise ConnectRefusal(
-                Layer.UPGRADE, "answered with HTTP/1.0, by which no connection can be upgraded"
-            )
+            raise ConnectRefusal(Layer.UPGRADE, "answered with HTTP/1.0, which cannot upgrade a connection")
         if not self._plain(lines[1:]):
             self._by_library(lines)
         self._data = b""

@@ -135,7 +135,7 @@ def test_check_tells_rules_that_never_decide_anything(
         assert main(["protocols", "check", str(file), *more]) == 1
         said = " ".join(capsys.readouterr().out.split())
         assert "`fail: has a, lacks a` can never be true" in said
-        assert "`end: closed` never comes to it" in said
+        assert "`end: closed` never decides" in said
 
 
 def test_check_names_a_path_at_which_no_frame_has_anything(

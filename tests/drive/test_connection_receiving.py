@@ -192,7 +192,7 @@ def test_a_message_larger_than_we_take_ends_the_connection() -> None:
     [
         (Frame(Opcode.PING, b"x" * 20).serialize(mask=False) * 2_001, "more than 2,000 pings and pongs"),
         (b"\x81\x00" * 2_001, "more than 2,000 messages without content"),
-        (b"\x89\x00" * 1_001, "more than 1,000 frames in one read that say nothing"),
+        (b"\x89\x00" * 1_001, "more than 1,000 frames without content in one read"),
     ],
 )
 def test_a_flood_ends_the_connection_and_is_no_broken_frame(data: bytes, why: str) -> None:
@@ -204,7 +204,7 @@ def test_a_flood_ends_the_connection_and_is_no_broken_frame(data: bytes, why: st
     assert spoken.frames[-1][0] == Opcode.CLOSE
     assert why.encode() in spoken.frames[-1][1]
     # Messages without content are none of the protocol; pings are none at all.
-    assert spoken.counts("events.malformed") == ({"": 2_001} if "content" in why else {})
+    assert spoken.counts("events.malformed") == ({"": 2_001} if "messages without" in why else {})
 
 
 def test_compressed_messages_are_read() -> None:

@@ -150,7 +150,7 @@ def test_what_cannot_be_read_is_malformed_and_the_rest_is_kept(runs: dict[str, A
     assert counts["events"]["malformed"] == 2 * 3, "two of each turn"
     assert counts["events"]["matched"] == 2 * 3, "its first event, and its end"
     kept = (ended.folder / "slowest.jsonl").read_text("utf-8")
-    why = {"Raising": "KeyError 'seq'", "Rubbish": "TypeError object is nothing that JSON can hold"}[name]
+    why = {"Raising": "KeyError 'seq'", "Rubbish": "TypeError object is not a value of JSON"}[name]
     assert f"unreadable by codec codecs_of_mine:{name}: {why}" in kept
 
 

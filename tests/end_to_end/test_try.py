@@ -375,4 +375,4 @@ def test_every_wrong_line_of_a_capture_is_told(folder: Path) -> None:
     said = run(folder, "protocols", "check", "chat.toml", "--capture", "f.jsonl")
     assert said.code == 2, said
     assert 'f.jsonl:1: `dir` must be "in" or "out", not "up"' in said.err
-    assert "f.jsonl:2: is no JSON" in said.err
+    assert "f.jsonl:2: is not JSON" in said.err

@@ -163,7 +163,7 @@ def test_channels_that_are_no_paths_share_a_socket(described: Any) -> None:
 def test_of_several_sockets_one_is_chosen(described: Any, wrong: Any) -> None:
     one = {"publish": {"message": ASK}}
     document = changed(TWO, channels={"/a": one, "/b": one, "/only-tells": {"subscribe": {"message": DONE}}})
-    assert wrong(document) == "has several channels, each a socket; choose one by --channel: /a, /b"
+    assert wrong(document) == "has several channels; choose one with --channel: /a, /b"
     assert described(document, channel="/b").url == "wss://chat.example/v1/b"
     assert described(document, channel="/b").received == ()
     assert wrong(document, channel="/c") == "has no channel /c; it has /a, /b, /only-tells"
@@ -222,29 +222,29 @@ def test_names_traits_and_correlation_ids(described: Any) -> None:
         ("multi", (5,), ""),
         ("yaml", (6,), ""),
     ]
-    assert [note for note in found.notes if note.startswith("nothing says what the payload of")] == [
-        f"nothing says what the payload of {name} is" for name in ("avro", "nothing", "empty")
-    ]
+    assert [
+        note for note in found.notes if note.startswith("the description does not describe the payload of")
+    ] == [f"the description does not describe the payload of {name}" for name in ("avro", "nothing", "empty")]
 
 
 @pytest.mark.parametrize(
     ("document", "sentence"),
     [
-        ({}, "is no AsyncAPI description: it has no `asyncapi`, its version"),
-        ([], "is no AsyncAPI description: it has no `asyncapi`, its version"),
-        ({"asyncapi": "1.2.0"}, "is of AsyncAPI 1.2.0; 2.x and 3.x can be read"),
+        ({}, "is not an AsyncAPI description: it has no `asyncapi` with a version"),
+        ([], "is not an AsyncAPI description: it has no `asyncapi` with a version"),
+        ({"asyncapi": "1.2.0"}, "has AsyncAPI version 1.2.0; loadtest reads 2.x and 3.x"),
         ({"asyncapi": 2.0}, "has no servers: add one, with its address and `protocol: wss`"),
         (changed(TWO, servers={}), "has no servers: add one, with its address and `protocol: wss`"),
-        (changed(TWO, servers={"a": {"url": "b", "protocol": "amqp"}}), "has no server of WebSocket (ws or wss); it has a: amqp"),  # noqa: E501 - as it is written
-        (changed(THREE, servers={"a": {"protocol": "ws"}}), "has no server of WebSocket (ws or wss); it has a: ws"),  # noqa: E501 - as it is written
-        (changed(TWO, channels={}), "has no channels, so that nothing says which messages there are"),
-        (changed(TWO, channels={"/": {}}), "has no messages: its channels say nothing of what is sent"),
-        (changed(THREE, operations={}), "has no messages: its channels say nothing of what is sent"),
+        (changed(TWO, servers={"a": {"url": "b", "protocol": "amqp"}}), "has no WebSocket server (ws or wss); it has a: amqp"),  # noqa: E501 - as it is written
+        (changed(THREE, servers={"a": {"protocol": "ws"}}), "has no WebSocket server (ws or wss); it has a: ws"),  # noqa: E501 - as it is written
+        (changed(TWO, channels={}), "has no channels, and so no messages"),
+        (changed(TWO, channels={"/": {}}), "has no messages: none of its channels describes a message"),
+        (changed(THREE, operations={}), "has no messages: none of its channels describes a message"),
         (
             changed(TWO, channels={"/": {"subscribe": {"message": DONE}}}),
-            "has no message that a client sends; where it is the description of a client, say --describes client",  # noqa: E501 - as it is written
+            "has no message that a client sends; if it describes a client, write --describes client",
         ),
-        (changed(TWO, channels={"/": {"$ref": "other.yaml#/c"}}), "refers to other.yaml#/c, outside of itself, of which nothing is read; bundle it all"),  # noqa: E501 - as it is written
+        (changed(TWO, channels={"/": {"$ref": "other.yaml#/c"}}), "refers to other.yaml#/c, which is another file and is not read; bundle all into one file"),  # noqa: E501 - as it is written
         (changed(TWO, channels={"/": {"$ref": "#/nowhere"}}), "has a `$ref` that leads nowhere: #/nowhere"),
         (changed(TWO, channels={"/": {"$ref": "#/a"}}, a={"$ref": "#/b"}, b={"$ref": "#/a"}), "has a `$ref` that goes in a circle: #/a"),  # noqa: E501 - as it is written
         (

@@ -55,7 +55,7 @@ def test_what_is_no_text_is_written_as_base64() -> None:
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
-        ("no", "is no JSON"),
+        ("no", "is not JSON"),
         ("[1]", "must be a JSON object, not a list"),
         ('{"dir": "in", "text": ""}', "needs `at`"),
         ('{"at": "0", "dir": "in", "text": ""}', '`at` must be seconds from 0, not "0"'),
@@ -87,7 +87,7 @@ def test_not_more_problems_are_told_than_anybody_reads() -> None:
 
 def test_frames_stand_in_the_order_of_their_time() -> None:
     lines = '{"at": 1, "dir": "in", "text": ""}\n{"at": 0, "dir": "in", "text": ""}\n'
-    with pytest.raises(ConfigError, match="f:2: `at` is before that of the frame above"):
+    with pytest.raises(ConfigError, match="f:2: `at` is earlier than in the frame above"):
         parse_capture(lines * 2, "f")
 
 

@@ -89,10 +89,10 @@ def test_workers_get_the_bytes_and_what_is_kept_only_their_hash(folder: Folder) 
     [
         ('{ chunks = "x.pcm", size = 4, every = "20ms", binary = true }', ["there is no such file"]),
         ('{ chunks = "empty", size = 4, every = "20ms", binary = true }', ["the file is empty"]),
-        ('{ chunks = "../mine", size = 4, every = "20ms", binary = true }', ["lies outside of the folder"]),
-        ('{ chunks = "/etc/hostname", size = 4, every = "20ms", binary = true }', ["lies outside"]),
-        ('{ chunks = "link", size = 4, every = "20ms", binary = true }', ["lies outside of the folder"]),
-        ('{ chunks = "folder", size = 4, every = "20ms", binary = true }', ["this is no file"]),
+        ('{ chunks = "../mine", size = 4, every = "20ms", binary = true }', ["is outside the folder"]),
+        ('{ chunks = "/etc/hostname", size = 4, every = "20ms", binary = true }', ["is outside"]),
+        ('{ chunks = "link", size = 4, every = "20ms", binary = true }', ["is outside the folder"]),
+        ('{ chunks = "folder", size = 4, every = "20ms", binary = true }', ["this is not a file"]),
         (f'{{ chunks = "{"n" * 300}", size = 4, every = "20ms", binary = true }}', ["cannot be read"]),
         ('{ chunks = "hello.pcm", size = 0, every = "20ms", binary = true }', ["`size` must be a whole"]),
         ('{ chunks = "hello.pcm", size = "0B", every = "20ms", binary = true }', ["`size` must be more"]),
@@ -102,23 +102,23 @@ def test_workers_get_the_bytes_and_what_is_kept_only_their_hash(folder: Folder) 
         ('{ chunks = "hello.pcm", size = 1, every = "1h", binary = true }', ["at this pace the file"]),
         ('{ chunks = "hello.pcm", size = 4, every = "20ms" }', ["`chunks` needs one of two"]),
         (AUDIO[:-2] + ", binary = true }", ["`chunks` needs one of two"]),
-        ('{ chunks = "hello.pcm", size = 4, every = "20ms", message = "x" }', ["must hold {chunk.base64}"]),
+        ('{ chunks = "hello.pcm", size = 4, every = "20ms", message = "x" }', ["must contain {chunk"]),
         ('{ chunks = "hello.pcm", binary = true }', ["needs `size`", "needs `every`"]),
         (
             '{ chunks = "x.pcm", every = "soon", message = "x" }',
-            ["no such file", "needs `size`", "`every`: ", "must hold"],
+            ["no such file", "needs `size`", "`every`: ", "must contain"],
         ),
         ('{ chunks = 3, size = 4, every = "20ms", binary = true }', ["`chunks` must be text, not 3"]),
-        ('{ chunks = "data:;base64,?", size = 4, every = "20ms", binary = true }', ["is no base64"]),
+        ('{ chunks = "data:;base64,?", size = 4, every = "20ms", binary = true }', ["is not valid base64"]),
         ('{ chunks = "hello.pcm", size = 4, every = "20ms", binary = true, speed = 1 }', ["key `speed`"]),
         ('{ chunks = "hello.pcm", size = 4, every = "20ms", binary = true, wait = "x" }', ["not 2"]),
-        (AUDIO.replace("turn.id", "random.int 1 2"), ["nothing is known as {random.int 1 2}"]),
+        (AUDIO.replace("turn.id", "random.int 1 2"), ["there is no placeholder {random.int 1 2}"]),
         (AUDIO.replace("turn.id", "chunk.numbr"), ["did you mean `chunk.number`?"]),
         ("'x', { pause = '1s' }, " + STOP, ["the last of `messages` must send something"]),
         (STOP, ["the first of `messages` must send", "the last of `messages` must send"]),
         (f"'x', {STOP}, 'y'", ["`interrupt` must be the last of `messages`"]),
         ("'x', { interrupt = {} }", ["`interrupt` needs `after`", "`interrupt` needs `send`"]),
-        ("'x', { interrupt = { after = '1s', send = '{data.q}' } }", ["nothing is known as {data.q}"]),
+        ("'x', { interrupt = { after = '1s', send = '{data.q}' } }", ["there is no placeholder {data.q}"]),
     ],
 )  # fmt: skip
 def test_mistakes_are_told_all_at_once_with_their_line(
@@ -138,7 +138,7 @@ def test_mistakes_are_told_all_at_once_with_their_line(
 def test_files_and_chunks_are_bounded(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chunks_module, "MAX_CHUNKS", 2)
     (told,) = folder.protocol_mistakes(written(BINARY))
-    assert "the file has 3 chunks of this size; 2 is the most" in told
+    assert "the file has 3 such chunks; the maximum is 2" in told
     monkeypatch.setattr(chunks_module, "MAX_FILE_BYTES", 9)
     (told,) = folder.protocol_mistakes(written(BINARY))
     assert "send a shorter recording" in told

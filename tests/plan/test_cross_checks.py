@@ -33,7 +33,7 @@ def test_values_kept_while_getting_ready_are_known_in_messages(folder: Folder) -
     text = "protocol = 'p.toml'\n[target]\nurl = 'simulator'\n" + EVERY + "message = '{turn.id} {ready.%s}'"
     assert folder.load(text % "thread").traffic
     (told,) = folder.mistakes(text % "tread")
-    assert told == "mine.toml:6: nothing is known as {ready.tread}; did you mean `ready.thread`?"
+    assert told == "mine.toml:6: there is no placeholder {ready.tread}; did you mean `ready.thread`?"
 
 
 def test_identities_and_data_give_their_columns(folder: Folder) -> None:
@@ -43,8 +43,8 @@ def test_identities_and_data_give_their_columns(folder: Folder) -> None:
     )
     assert folder.load(text % "{user.plan} {data.city}").traffic
     assert folder.mistakes(text % "{user.plann} {data.town}") == [
-        "mine.toml:8: nothing is known as {data.town}; did you mean `data.city`?",
-        "mine.toml:8: nothing is known as {user.plann}; did you mean `user.plan`?",
+        "mine.toml:8: there is no placeholder {data.town}; did you mean `data.city`?",
+        "mine.toml:8: there is no placeholder {user.plann}; did you mean `user.plan`?",
     ]
 
 
@@ -53,11 +53,11 @@ def test_identities_and_data_give_their_columns(folder: Folder) -> None:
     [
         (
             HEAD + "[traffic]\nevery = '1s'\nmessage = 'hi'",
-            "6: the message must hold {turn.id}: `agent-events` matches",
+            "6: the message must contain {turn.id}: `agent-events` matches",
         ),
         (
             HEAD + EVERY + "data = [ { city = 'Bern' } ]",
-            "1: the protocol's turn.message: nothing is known as {data.question}",
+            "1: the protocol's turn.message: there is no placeholder {data.question}",
         ),
         (
             HEAD + "identities = [ { id = 'a' } ]\n[load]\nconnections = 2",
@@ -106,13 +106,15 @@ def test_a_protocol_without_a_message_has_nothing_to_send(folder: Folder) -> Non
 def test_a_protocol_in_place_of_the_answer_by_id_needs_the_id_in_its_own_message(folder: Folder) -> None:
     folder.write("p.toml", "[events]\nturn = ['id']\n[turn]\nmessage = 'hi'\n")
     (told,) = folder.mistakes("protocol = 'p.toml'\n[target]\nurl = 'simulator'\n" + EVERY)
-    assert told.startswith("mine.toml:1: the message must hold {turn.id}")
+    assert told.startswith("mine.toml:1: the message must contain {turn.id}")
 
 
 def test_a_column_of_a_protocols_ready_step_must_be_there_even_without_traffic(folder: Folder) -> None:
     folder.write("p.toml", "[events]\nturn = ['id']\n[connect]\nready = [{ send = '{user.key}' }]\n")
     (told,) = folder.mistakes("protocol = 'p.toml'\n[target]\nurl = 'simulator'\n")
-    assert told.startswith("mine.toml:1: the protocol's connect.ready.0.send: nothing is known as {user.key}")
+    assert told.startswith(
+        "mine.toml:1: the protocol's connect.ready.0.send: there is no placeholder {user.key}"
+    )
 
 
 def test_limits_can_be_raised(folder: Folder) -> None:
@@ -132,7 +134,7 @@ def test_claims_ask_for_columns_that_are_there(folder: Folder) -> None:
     )
     assert folder.load(text % "{user.tenant}" + EVERY).traffic
     (told,) = folder.mistakes(text % "{user.tennant}" + EVERY)
-    assert told == "mine.toml:8: nothing is known as {user.tennant}; did you mean `user.tenant`?"
+    assert told == "mine.toml:8: there is no placeholder {user.tennant}; did you mean `user.tenant`?"
 
 
 def test_where_the_target_names_turns_the_message_need_not(folder: Folder) -> None:

@@ -133,10 +133,10 @@ NESTED = descriptor_set(desk())
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (b"\xff\xff", f"this is no compiled descriptor set; {MADE_BY}"),
+        (b"\xff\xff", f"this is not a compiled descriptor set; {MADE_BY}"),
         (b'syntax = "proto3";\nmessage A {}\n', "descriptor set"),
-        (b"", f"it has no messages, if it is a descriptor set at all; {MADE_BY}"),
-        (NESTED[:-40], f"this is no compiled descriptor set; {MADE_BY}"),
+        (b"", f"it has no messages; it may not be a descriptor set; {MADE_BY}"),
+        (NESTED[:-40], f"this is not a compiled descriptor set; {MADE_BY}"),
         (
             descriptor_set(desk(), imports=False),
             f"it lacks `google/protobuf/struct.proto`, which it imports; {MADE_BY}",

@@ -26,7 +26,7 @@ def told(scenario: Scenario) -> str:
 
 def test_connections_that_are_never_opened_are_told(folder: Folder) -> None:
     load = "[load]\nconnections = 100\nconnect_rate = '1/m'\nduration = '2s'\n"
-    never = "99 are never opened, as the run is over before: they count as not ready"
+    never = "99 are never opened, because the run ends before: they count as not ready"
     assert never in told(folder.load(HEAD + load))
     assert never not in told(folder.load(HEAD + load.replace("1/m", "50/s")))
 
@@ -82,7 +82,7 @@ def test_a_stage_that_is_over_at_once(folder: Folder) -> None:
 
 def test_without_traffic_nothing_is_sent() -> None:
     text = told(load_scenario("connect-storm"))
-    assert "none: connections are opened and held, nothing is sent" in text
+    assert "none: connections open and stay open, and nothing is sent" in text
     assert "== Message" not in text
     assert "== Answer" not in text
 
@@ -135,16 +135,16 @@ url = "simulator"
 """
     text = told(folder.load(protocol + EVERY))
     assert "`made.id` of has made is the target's own name of a turn" in text
-    assert "an event is as old as its `d.at` (iso) says when it arrives: by two clocks" in text
-    assert "complete when as many of its events came as one says at `d.chunks`" in text
+    assert "the age of an event is from its `d.at` (iso) to its arrival: by two clocks" in text
+    assert "complete when its events have reached the number at `d.chunks`" in text
     some = told(folder.load(protocol.replace('chunks"', 'chunks", of = { has = "c" }') + EVERY))
-    assert "when as many of those with has c came as one says at `d.chunks`" in some
+    assert "when those with has c have reached the number at `d.chunks`" in some
 
 
 def test_random_arrivals_and_early_ends_are_told() -> None:
     text = told(load_scenario("soak"))
     assert "at random (Poisson)" in text
-    assert "the run ends early where turns.timed_out.ratio > 20%, after 1 min" in text
+    assert "the run ends early if turns.timed_out.ratio > 20%, after 1 min" in text
 
 
 def test_a_schedule_too_long_to_count_says_so(folder: Folder) -> None:
@@ -191,7 +191,7 @@ auth = { kind = "jwt", secret_env = "S", send_as = "subprotocol" }
     assert "headers: X-Inside = a value that is not shown" in text
     assert "1 identities, one per virtual user (id, mail)" in text
     assert "INSECURE" in text
-    assert "target.auth.kind = jwt: a token minted per user\n" in text
+    assert "target.auth.kind = jwt: loadtest makes a token for each user\n" in text
     assert "target.auth.secret_env = S: " in text
     assert "target.auth.lifetime = 15m (default): " in text
     assert "abc" not in text
@@ -200,7 +200,7 @@ auth = { kind = "jwt", secret_env = "S", send_as = "subprotocol" }
 @pytest.mark.parametrize("auth", ['token_env = "T"', 'token_file = "t"', 'token_command = ["a", "-b"]'])
 def test_a_token_is_told_by_where_it_comes_from(folder: Folder, auth: str) -> None:
     text = told(folder.load(HEAD + f'auth = {{ kind = "token", {auth} }}'))
-    assert "target.auth.kind = token: one token for all\n" in text
+    assert "target.auth.kind = token: one token for all users\n" in text
     name, _, value = auth.partition(" = ")
     assert f"target.auth.{name} = " in text
     assert (
@@ -261,14 +261,14 @@ malformed = { share = "5%" }
     )
     for words in (
         "with the faults gap=20ms",
-        "load.reconnect.factor = 2 (default): each further wait is so many times as long",
+        "load.reconnect.factor = 2 (default): each further wait is this many times as long",
         "load.reconnect.jitter = 50% (default): each wait is shortened",
         "== Injected faults",
         "chaos.cut.share = 50%: the share of the users, rounded, who lose their connection",
-        "chaos.cut.every = 2s: again this often",
+        "chaos.cut.every = 2s: how often the cut is repeated",
         "chaos.slow_readers.rate = 4096B/s: how fast they read",
         "chaos.leavers.share = 10%: the share of the turns in which the user leaves",
-        "chaos.malformed.share = 5%: the share of the turns before which a broken message",
+        "chaos.malformed.share = 5%: the share of the turns before which loadtest sends a broken message",
     ):
         assert words in text, text
 
@@ -276,7 +276,7 @@ malformed = { share = "5%" }
 def test_a_single_cut_and_even_waits_are_told(folder: Folder) -> None:
     load = "[load]\nreconnect = { factor = 1, jitter = '0%', tries = 3 }\n"
     text = told(folder.load(HEAD + load + "[chaos]\ncut = { share = '50%', at = '5s' }\n"))
-    assert "load.reconnect.tries = 3: after so many failed tries" in text
+    assert "load.reconnect.tries = 3: the user gives up after this many failed tries" in text
     assert "chaos.cut.at = 5s: " in text
     assert "chaos.cut.every" not in text
 
@@ -304,7 +304,7 @@ def test_cookies_that_are_kept_are_told(folder: Folder) -> None:
 
 def test_how_users_are_spread_over_addresses_is_told(folder: Folder) -> None:
     text = told(folder.load("protocol = 'echo'\n[target]\nurl = 'ws://a'\naddresses = 'all'\n" + EVERY))
-    assert "target.addresses = all: as rotate, but nobody tries a second one" in text
+    assert "target.addresses = all: like rotate, but a connection tries only one address" in text
 
 
 def test_a_setting_is_told_without_what_may_be_a_secret(folder: Folder) -> None:
@@ -510,7 +510,7 @@ compression = true
 
 def test_text_in_order_is_told_with_what_is_escaped_and_compressed(folder: Folder) -> None:
     text = told(folder.load(SOCKET_IO + EVERY))
-    assert "it is no JSON but holds some: values inside the quotes of that are JSON-escaped" in text
+    assert "it is not JSON but contains JSON: values inside its quotes are JSON-escaped" in text
     assert "a turn is complete when all of type begins with 43 and done came" in text
     assert "it has failed with has error" in text
     assert "target.compression = true: offer permessage-deflate" in text

@@ -62,11 +62,11 @@ def test_framing_is_read_and_reaches_the_workers(folder: Folder, text: str, fram
         ('[framing]\nsplit = "ab"', ['2: `split` is one ASCII character, such as "\\n", not "ab"']),
         ('[framing]\nsplit = "é"', ['2: `split` is one ASCII character, such as "\\n", not "é"']),
         ('[framing]\nprefix = "12345678901234567"', ["2: `prefix` may have 16 characters"]),
-        ("[framing]\nspans = true", ["2: `spans` goes with `split`: without it a message is a frame"]),
+        ("[framing]\nspans = true", ["2: `spans` needs `split`: without `split` each frame is one message"]),
         ("[framing]\nbach = true", ["2: unknown key `bach`; did you mean `batch`?"]),
         (
             'codec = "mqtt"\n[framing]\nbatch = true',
-            ["2: a codec cuts its frames itself: leave out [framing], or `codec`"],
+            ["2: a codec splits its frames itself: leave out [framing] or `codec`"],
         ),
     ],
 )
@@ -79,7 +79,7 @@ def test_a_codec_leaves_no_choice_of_format_and_encoding(folder: Folder) -> None
     text = f'codec = "mqtt"\n{turn}[events]\nformat = "opaque"\ncount = 1'
     assert folder.protocol_mistakes(text) == [
         "4: a codec makes its own frames: leave out `encoding`",
-        "6: a codec makes JSON of every message: leave out `format`",
+        "6: with a codec every message is JSON: leave out `format`",
     ]
 
 
@@ -88,9 +88,9 @@ def test_what_makes_json_of_frames_goes_with_json_only(folder: Folder) -> None:
         '[framing]\nsplit = "\\n"\nprefix = "a"\nbatch = true\nbinary = true\n[turn]\nmessage = "{turn.id}"\n'
     )
     assert folder.protocol_mistakes(f'{text}[events]\nformat = "opaque"\ncount = 1') == [
-        '3: `prefix` goes with format = "json" only',
-        '4: `batch` goes with format = "json" only',
-        '5: `binary` goes with format = "json" only',
+        '3: `prefix` needs format = "json"',
+        '4: `batch` needs format = "json"',
+        '5: `binary` needs format = "json"',
         '5: `binary` makes events of the type "binary": `type` of [events] must name the path "type"',
     ]
     assert (

@@ -63,10 +63,10 @@ def test_random_ids_are_of_the_run() -> None:
         ("random.int 1 100", None),
         ("random.int 1 100#2", None),
         ("random.choice a", None),
-        ("random.int 1", "nothing is known as {random.int 1}; write {random.int 1 100}"),
-        ("random.int a b", "nothing is known as {random.int a b}; write"),
-        ("random.int", "nothing is known as {random.int}; write"),
-        ("random.choice  a", "nothing is known as {random.choice  a}; write"),
+        ("random.int 1", "there is no placeholder {random.int 1}; write {random.int 1 100}"),
+        ("random.int a b", "there is no placeholder {random.int a b}; write"),
+        ("random.int", "there is no placeholder {random.int}; write"),
+        ("random.choice  a", "there is no placeholder {random.choice  a}; write"),
         ("random.int 5 1", "{random.int 5 1}: the first number is greater"),
     ],
 )
@@ -81,10 +81,12 @@ def test_names_of_messages() -> None:
     )
     assert unknown_names("{random.int 9 1}{run.idd}", IN_MESSAGES) == [
         "{random.int 9 1}: the first number is greater than the second",
-        "nothing is known as {run.idd}; did you mean `run.id`?",
+        "there is no placeholder {run.idd}; did you mean `run.id`?",
     ]
-    assert unknown_names("{uuid4}", ["uuid"])[0].startswith("nothing is known as {uuid4}; did you mean")
-    assert unknown_names("{random.int 1 2}", ["x"]) == ["nothing is known as {random.int 1 2}; known here: x"]
+    assert unknown_names("{uuid4}", ["uuid"])[0].startswith("there is no placeholder {uuid4}; did you mean")
+    assert unknown_names("{random.int 1 2}", ["x"]) == [
+        "there is no placeholder {random.int 1 2}; known here: x"
+    ]
 
 
 def test_each_placeholder_is_drawn_for_itself() -> None:

@@ -45,14 +45,14 @@ def test_the_simulator_is_a_pid_where_it_is_the_target(folder: Folder) -> None:
     assert scenario.settings["target"]["health"] == {"pid": "simulator"}  # type: ignore[index]  # plain data
     told = folder.mistakes(text('pid = "simulator"'))
     assert told == [
-        "mine.toml:5: `pid` means the simulator that a run starts itself, and `url` is another target"
+        "mine.toml:5: `pid` means the simulator that a run starts itself, but `url` is another target"
     ]
 
 
 @pytest.mark.parametrize(
     ("health", "sentence"),
     [
-        ("", "say what is sampled: `pid`, `container`, `node`, `endpoint` or `[[target.health.metrics]]`"),
+        ("", "name what to sample: `pid`, `container`, `node`, `endpoint` or `[[target.health.metrics]]`"),
         ("pid = 0", '`pid` must be the number of a process or "simulator", not 0'),
         ("pid = true", '`pid` must be the number of a process or "simulator", not true'),
         ('pid = 7\ncontainer = "c"', "`container` and `pid` both say whose CPU it is; leave one out"),
@@ -78,10 +78,10 @@ def test_what_is_wrong_with_a_source_is_told(folder: Folder, health: str, senten
             'series = "a"',
             "`name` must be of a to z, 0 to 9 and `_`, and none of cpu, memory, open_files",
         ),
-        ("a", "", "a metric has either `series`, of an endpoint, or `query`, of a Prometheus server"),
-        ("a", 'series = "a"\nquery = "b"', "a metric has either `series`, of an endpoint, or `query`"),
-        ("a", 'query = "b"\nrate = true', "`rate` goes with `series`; in a `query` it is written as PromQL"),
-        ("a", 'query = "b"\nlabels = { c = "d" }', "`labels` goes with `series`; in a `query` it is written"),
+        ("a", "", "a metric needs `series` (of an endpoint) or `query` (of a Prometheus server), not both"),
+        ("a", 'series = "a"\nquery = "b"', "a metric needs `series` (of an endpoint) or `query`"),
+        ("a", 'query = "b"\nrate = true', "`rate` needs `series`; in a `query`, write it in PromQL"),
+        ("a", 'query = "b"\nlabels = { c = "d" }', "`labels` needs `series`; in a `query`, write it"),
     ],
 )
 def test_what_is_wrong_with_a_metric_is_told(folder: Folder, name: str, more: str, sentence: str) -> None:

@@ -103,7 +103,7 @@ def test_questions_are_those_that_a_kind_asks_for(folder: Folder) -> None:
         ("[turns.ask]\nend = ['error']", ['9: "error" cannot be in both `end` and `fail`']),
         ("[turns.ask]\nfail = ['done']", ['9: "done" cannot be in both `end` and `fail`']),
         ("[turns.ask]\ncount = 0", ["9: `count` must be a whole number of at least 1"]),
-        ("[turns.ask]\nmessage = '{turn.idd}'", ["9: nothing is known as {turn.idd}"]),
+        ("[turns.ask]\nmessage = '{turn.idd}'", ["9: there is no placeholder {turn.idd}"]),
         (
             f"[turns.ask]\nend_all = {[f'e{n}' for n in range(17)]}",
             ["9: `end_all` may have 16 entries, not 17"],
@@ -121,7 +121,7 @@ def test_mistakes_of_a_kind_are_told_with_their_line(
 
 def test_where_types_are_named_it_is_known_where_they_stand(folder: Folder) -> None:
     (told,) = folder.protocol_mistakes("[events]\nturn = ['id']\n[turns.ask]\nend = ['x']\nfirst = [{a = 1}]")
-    assert told == "4: `end` names event types, but no `type` of [events] says where they stand"
+    assert told == "4: `end` names event types, but [events] has no `type`, the path of the type"
     assert folder.protocol("[events]\nformat = 'opaque'\n[turns.ask]\nend = ['x']").turns
 
 
@@ -139,7 +139,7 @@ def test_where_types_are_named_it_is_known_where_they_stand(folder: Folder) -> N
         (MIX + "message = '{turn.id}'", "7: `message` and `mix` both say what is sent; leave one out"),
         (
             MIX + "[chaos]\nslow_readers = { share = '10%', rate = '4KiB/s' }",
-            "8: `slow_readers` cannot be used with `mix`: slow readers' times are not kept apart",
+            "8: `slow_readers` cannot be used with `mix`: loadtest does not separate the times",
         ),
         (
             MIX + "[thresholds]\n'turn.first_event[aks].p95' = '< 1s'",
@@ -174,8 +174,8 @@ def test_a_kind_needs_a_message_that_names_the_turn(folder: Folder) -> None:
     events = "[events]\nturn = ['id']\ncount = 1\n"
     folder.write("p.toml", events + "[turns.ask]\n[turns.shout]\nmessage = 'x'\n")
     assert folder.mistakes(SCENARIO + EVERY + "mix = { ask = 1, shout = 1 }") == [
-        "mine.toml:6: the kind of turn `ask` has no `message`, nor has [turn]",
-        "mine.toml:6: the message of `shout` must hold {turn.id}: answers are matched by it",
+        "mine.toml:6: neither the kind of turn `ask` nor [turn] has a `message`",
+        "mine.toml:6: the message of `shout` must contain {turn.id}: answers are matched by this id",
     ]
     (told,) = folder.mistakes(SCENARIO + EVERY)
     assert told.endswith("; say which kinds of turn are sent (ask, shout) with `mix`")
@@ -189,7 +189,7 @@ def test_only_the_columns_of_kinds_that_are_sent_must_be_there(folder: Folder) -
     assert scenario(folder, kinds=kinds)
     folder.write("p.toml", PROTOCOL + kinds)
     (told,) = folder.mistakes(SCENARIO + EVERY + "mix = { rare = 1 }")
-    assert "the protocol's turns.rare.message: nothing is known as {data.city}" in told
+    assert "the protocol's turns.rare.message: there is no placeholder {data.city}" in told
 
 
 def test_turns_are_judged_complete_by_default_where_every_kind_can_be(folder: Folder) -> None:

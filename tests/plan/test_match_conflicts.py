@@ -46,12 +46,12 @@ def test_nothing_is_said_of_those_that_ship(name: str) -> None:
 
 def test_a_match_that_can_never_be_true_is_named() -> None:
     assert told(fail=({"has": "error", "lacks": "error"},)) == [
-        "`fail: has error, lacks error` can never be true: `error` is to be there and not to be there"
+        "`fail: has error, lacks error` can never be true: `error` must be present and absent"
     ]
 
 
-NEVER = "never comes to it: every such event is"
-BEFORE = "as well, which decides before"
+NEVER = "never decides: every such event also fits"
+BEFORE = ", which decides first"
 DONE_OK = {"type": "done", "ok": True}
 
 
@@ -60,15 +60,15 @@ DONE_OK = {"type": "done", "ok": True}
     [
         (
             {"end": (DONE_OK,), "fail": ("done",)},
-            f"`end: type = done, ok = true` {NEVER} `fail: done` {BEFORE}",
+            f"`end: type = done, ok = true` {NEVER} `fail: done`{BEFORE}",
         ),
         (
             {"end": ("done",), "ignore": ({"prefix": "d"},)},
-            f"`end: done` {NEVER} `ignore: type begins with d` {BEFORE}",
+            f"`end: done` {NEVER} `ignore: type begins with d`{BEFORE}",
         ),
         (
             {"first": ("part", DONE_OK), "refuse": ({"has": "ok"},)},
-            f"`first: type = done, ok = true` {NEVER} `refuse: has ok` {BEFORE}",
+            f"`first: type = done, ok = true` {NEVER} `refuse: has ok`{BEFORE}",
         ),
         (
             {
@@ -77,19 +77,19 @@ DONE_OK = {"type": "done", "ok": True}
                     AutoReply(on={"has": ["id", "method"]}, send=""),
                 )
             },
-            f"`answer: has id and method` {NEVER} `answer: has id` {BEFORE}",
+            f"`answer: has id and method` {NEVER} `answer: has id`{BEFORE}",
         ),
         (
             {"count": CountAt(path="n", of="chunk"), "ignore": ("chunk",)},
-            f"`count: chunk` {NEVER} `ignore: chunk` {BEFORE}",
+            f"`count: chunk` {NEVER} `ignore: chunk`{BEFORE}",
         ),
         (
             {"pairs": (("on", "off"),), "ignore": ("off",)},
-            f"`pairs: off` {NEVER} `ignore: off` {BEFORE}",
+            f"`pairs: off` {NEVER} `ignore: off`{BEFORE}",
         ),
         (
             {"messages": (MessageStep(send="x"), MessageStep(wait="no")), "fail": ("no",)},
-            f"`wait: no` {NEVER} `fail: no` {BEFORE}",
+            f"`wait: no` {NEVER} `fail: no`{BEFORE}",
         ),
     ],
 )
@@ -118,9 +118,9 @@ def test_heartbeats_and_refused_credentials_go_before_all() -> None:
         auth_errors=("error",),
     )
     assert told(connect, end=("pong",), fail=("ping",)) == [
-        f"`ready: type = error, code = 401` {NEVER} `auth_errors: error` {BEFORE}",
-        f"`fail: ping` {NEVER} `heartbeat: ping` {BEFORE}",
-        f"`end: pong` {NEVER} `heartbeat.answer: pong` {BEFORE}",
+        f"`ready: type = error, code = 401` {NEVER} `auth_errors: error`{BEFORE}",
+        f"`fail: ping` {NEVER} `heartbeat: ping`{BEFORE}",
+        f"`end: pong` {NEVER} `heartbeat.answer: pong`{BEFORE}",
     ]
 
 
@@ -132,14 +132,14 @@ def test_rules_of_one_kind_of_turn_do_not_touch_another() -> None:
     assert told(turns=turns) == []
     turns["cancel"] = kind(end=(DONE_OK,), fail=("done",))
     assert told(turns=turns) == [
-        f"`end[cancel]: type = done, ok = true` {NEVER} `fail[cancel]: done` {BEFORE}",
+        f"`end[cancel]: type = done, ok = true` {NEVER} `fail[cancel]: done`{BEFORE}",
     ]
 
 
 def test_a_text_has_only_the_groups_of_its_pattern() -> None:
     fields: dict[str, Any] = {"format": "text", "pattern": "(?P<type>[A-Z]+) (?P<turn>.+)", "turn": ("turn",)}
     assert told(**fields, fail=({"type": "DONE", "text": "x"}, {"lacks": "text"}, {"turn": "x"})) == [
-        "`fail: type = DONE, text = x` can never be true: `text` is no group of `pattern`"
+        "`fail: type = DONE, text = x` can never be true: `text` is not a group of `pattern`"
     ]
 
 
@@ -155,7 +155,7 @@ def test_every_list_of_matches_has_its_place() -> None:
 def test_a_refusal_that_a_failure_swallows_is_told_with_what_to_write() -> None:
     busy = {"type": "nack", "code": "E_BUSY"}
     (sentence,) = told(fail=("nack",), refuse=(busy,))
-    assert sentence.startswith("`refuse: type = nack, code = E_BUSY` never comes to it")
+    assert sentence.startswith("`refuse: type = nack, code = E_BUSY` never decides")
     regex = "^(?!(E_BUSY)$)"
     assert f'`code = {{ regex = "{regex}" }}` in that one leaves it out' in sentence
     assert 'a second one with `lacks = "code"`' in sentence

@@ -62,13 +62,13 @@ def test_every_place_takes_a_type_or_a_table(folder: Folder) -> None:
         ("end = [{ a = {} }]", ["4: `a` must be a value, or a table with one of in, prefix, regex"]),
         (
             "end = [{ a = { prefx = 'x' } }]",
-            ["4: nothing can be asked of a value by `prefx`; did you mean `prefix`?"],
+            ["4: `prefx` is not a condition for a value; did you mean `prefix`?"],
         ),
         ("end = [{ a = { in = [] } }]", ["4: `in` must be a list of values such as"]),
         ("end = [{ a = { in = [[1]] } }]", ["4: `in` must be a list of values such as"]),
         ("end = [{ in = 'x' }]", ["4: `in` must be a list of values such as"]),
         ("end = [{ prefix = 3 }]", ["4: `prefix` must be text, not 3"]),
-        ("end = [{ a = { regex = '(' } }]", ['4: `regex`: "(" is no regular expression']),
+        ("end = [{ a = { regex = '(' } }]", ['4: `regex`: "(" is not a regular expression']),
         ("end = [{ has = [] }]", ['4: `has` must name a path, such as "error"']),
         ("end = [{ has = 3 }]", ["4: 3 is not a path"]),
         ("end = [{ lacks = 'a..b' }]", ['4: "a..b" is not a path']),
@@ -79,8 +79,8 @@ def test_every_place_takes_a_type_or_a_table(folder: Folder) -> None:
         ("end = [{a = 1}]\nfail = [{a = 1}]", ['5: "a = 1" cannot be in both `end` and `fail`']),
         ("end_all = [" + "'x'," * 17 + "]", ["4: `end_all` may have 16 entries, not 17"]),
         ("answer = [{ on = 'x' }]", ["4: an answer needs both `on` and `send`"]),
-        ("answer = [{ on = 'x', send = '{evnt.id}' }]", ["4: nothing is known as {evnt.id}"]),
-        ("end = [{ keep = { a = 'b' } }]", ["4: `end` says what to keep, but not of what"]),
+        ("answer = [{ on = 'x', send = '{evnt.id}' }]", ["4: there is no placeholder {evnt.id}"]),
+        ("end = [{ keep = { a = 'b' } }]", ["4: `end` says what to keep, but not from which event"]),
         ("end = [{ t = 1, keep = { 'a-b' = 'b' } }]", ['4: "a-b" cannot be kept: a name has letters']),
         ("end = [{ t = 1, keep = { a = 'b..c' } }]", ['4: "b..c" is not a path']),
         ("end = [{ t = 1, keep = { a = 3 } }]", ["4: 3 is not a path"]),
@@ -138,20 +138,20 @@ def test_values_are_kept_at_any_match_and_known_from_then_on(folder: Folder) -> 
         (
             "{kept.desk} {kept.asked}",
             "{kept.dsk}",
-            "13: nothing is known as {kept.dsk}; did you mean `kept.desk`?",
+            "13: there is no placeholder {kept.dsk}; did you mean `kept.desk`?",
         ),
-        ("{ready.desk} {kept.beat}", "{kept.said}", "4: nothing is known as {kept.said}; did you mean"),
+        ("{ready.desk} {kept.beat}", "{kept.said}", "4: there is no placeholder {kept.said}; did you mean"),
         (
             "{kept.beat} {last.said}",
             "{last.beat}",
-            "7: nothing is known as {last.beat}; did you mean `last.number`?",
+            "7: there is no placeholder {last.beat}; did you mean `last.number`?",
         ),
         (
             "{event.id} {kept.asked}",
             "{kept.askd}",
-            "10: nothing is known as {kept.askd}; did you mean `kept.asked`",
+            "10: there is no placeholder {kept.askd}; did you mean `kept.asked`",
         ),
-        ('["no"]', '[{ type = "no", keep = { a = "b" } }]', "3: nothing is sent after `auth_errors`"),
+        ('["no"]', '[{ type = "no", keep = { a = "b" } }]', "3: `auth_errors` cannot have `keep`"),
         ("[events]", "[events]\nanswer = []", "8: `answer` is written here and in [events]; write it once"),
     ],
 )
@@ -204,7 +204,7 @@ def test_heartbeats_by_our_clock(folder: Folder) -> None:
         ),
         ("{kept.interval}", "{user.id}", "5: `every`: write a kept value and a unit"),
         ('send = "alive"', "", "9: a heartbeat needs `send` beside `every`"),
-        ('send = "alive"', 'send = "{event.id}"', "11: nothing is known as {event.id}"),
+        ('send = "alive"', 'send = "{event.id}"', "11: there is no placeholder {event.id}"),
         (
             'send = "alive"',
             'send = "alive"\nwithin = "1s"',
@@ -221,7 +221,11 @@ def test_heartbeats_by_our_clock(folder: Folder) -> None:
             "12: give either `on` (reply",
         ),
         ('send = "alive"', 'send = "alive"\nanswr = "x"', "12: unknown key `answr`; did you mean `answer`?"),
-        ('send = "alive"', 'send = "alive"\nanswer = "x"', '12: "x" is an event type, but no `type`'),
+        (
+            'send = "alive"',
+            'send = "alive"\nanswer = "x"',
+            '12: "x" is an event type, but [events] has no `type`',
+        ),
         ('every = "30s"', "every = 30", "10: `every` must be text, not 30"),
     ],
 )
@@ -261,8 +265,8 @@ def test_the_time_that_the_target_sent_an_event_at(folder: Folder, unit: str) ->
     ("written", "told"),
     [
         ('"at"', '`sent_at` is { path = "PATH", unit = "ms" }, not "at"'),
-        ("{}", "`sent_at` needs `path`, where the time stands"),
-        ('{ path = "at" }', "`sent_at` needs `unit`, of what it is written in: s, ms, us, ns, iso"),
+        ("{}", "`sent_at` needs `path`, the path of the time"),
+        ('{ path = "at" }', "`sent_at` needs `unit`, the unit of the time: s, ms, us, ns, iso"),
         ('{ path = "a t", unit = "s" }', '"a t" is not a path'),
         ('{ path = "at", unit = "h" }', "`unit`"),
         ('{ path = "at", unit = "s", zone = "UTC" }', "unknown key `zone`"),
@@ -290,8 +294,8 @@ def test_ids_of_the_target_and_a_number_that_an_event_says(folder: Folder) -> No
         (', id = "r.id"', "", "9: `adopt` needs both `on`, a MATCH, and `id`, a path"),
         ('id = "r.id"', 'id = "r..id"', '9: "r..id" is not a path'),
         ('id = "r.id"', 'idd = "r", id = "r"', "9: unknown key `idd`; did you mean `id`?"),
-        ("ordered = true", "match = 'order'", "9: `adopt` is for events that are matched by id"),
-        ('path = "d.chunks", ', "", "10: `count` needs `path`, where an event says how many"),
+        ("ordered = true", "match = 'order'", "9: `adopt` needs events that are matched by id"),
+        ('path = "d.chunks", ', "", "10: `count` needs `path`, the path of the number"),
         ('path = "d.chunks"', 'path = "a b"', '10: "a b" is not a path'),
         (', of = "chunk"', ', off = "x"', "10: unknown key `off`; did you mean `of`?"),
         ("ordered = true", "ordered = true\nadpt = 1", "9: unknown key `adpt`; did you mean `adopt`?"),
@@ -331,7 +335,7 @@ def test_fields_of_texts_are_groups_of_a_pattern(folder: Folder) -> None:
         ("'(?P<", "'' # (", "6: `pattern` must not be empty"),
         ("end =", "turn = ['id']\nend =", '7: in format "text", `turn` is a named group of `pattern`'),
         ("(?P<turn>[^ ]+)", "x", "7: texts are matched by id: `pattern` must have a group"),
-        ('"text"', '"json"', '6: `pattern` goes with format = "text" only'),
+        ('"text"', '"json"', '6: `pattern` needs format = "text"'),
     ],
 )
 def test_mistakes_about_texts(folder: Folder, old: str, new: str, sentence: str) -> None:
@@ -345,7 +349,7 @@ def test_one_answer_may_be_a_table_and_kept_names_have_a_bound(folder: Folder) -
     keep = ", ".join(f"n{number} = 'a'" for number in range(65))
     text = f"[events]\nmatch = 'order'\nanswer = {{ on = {{ has = 'a' }}, send = 'x', keep = {{ {keep} }} }}"
     (told,) = folder.protocol_mistakes(text)
-    assert "values are kept under 65 names; 64 is the most" in told
+    assert "`keep` uses 65 names; at most 64 are allowed" in told
 
 
 def test_a_table_may_name_a_type_where_no_path_does(folder: Folder) -> None:
@@ -361,7 +365,7 @@ connect.heartbeat = [{ on = "d", send = "x" }]
 events = { match = "order", answer = [{ on = "e", send = "x" }] }
 """
     told = folder.protocol_mistakes(text)
-    assert [line.partition(" is an event type, but no `type`")[0] for line in told] == [
+    assert [line.partition(" is an event type, but [events] has no `type`")[0] for line in told] == [
         '2: "a"',
         '3: "b"',
         '4: "d"',
@@ -377,5 +381,5 @@ def test_an_opaque_protocol_takes_exact_texts_and_prefixes(folder: Folder) -> No
 def test_ordered_is_for_order_only_and_an_audience_needs_ids_that_tell(folder: Folder) -> None:
     text = "[events]\nturn = ['id']\nordered = true\naudience = '{user.room}'\n[turn]\nid = '{turn.number}'\n"
     told = folder.protocol_mistakes(text)
-    assert told[0].startswith('3: `ordered` goes with match = "order", or with `adopt`')
+    assert told[0].startswith('3: `ordered` needs match = "order", or `adopt`')
     assert told[1].startswith("4: `audience` needs {uuid} in `id` of [turn]")

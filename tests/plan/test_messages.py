@@ -61,10 +61,13 @@ def test_messages_are_read_in_order_and_go_through_settings(folder: Folder) -> N
         ("messages = ['x', { pause = 'soon' }, 'x']", ["6: `pause`: "]),
         (
             "messages = ['x', { pause = '1s', within = '1s' }, 'x']",
-            ["6: `within` goes with `wait` only"],
+            ["6: `within` needs `wait`"],
         ),
         ("messages = ['x', { wait = 3 }, 'x']", ["6: `wait` must be an event type or a table"]),
-        ("messages = ['x', 'y {turn.idd}']", ["6: nothing is known as {turn.idd}; did you mean `turn.id`?"]),
+        (
+            "messages = ['x', 'y {turn.idd}']",
+            ["6: there is no placeholder {turn.idd}; did you mean `turn.id`?"],
+        ),
         (f"messages = {['x'] * 257}", ["6: `messages` may have 256 entries at most, not 257"]),
     ],
 )
@@ -79,7 +82,7 @@ def test_a_wait_for_a_type_needs_to_know_where_types_stand(folder: Folder) -> No
     (told,) = folder.protocol_mistakes(
         "[events]\nturn = ['id']\n[turn]\nmessages = ['x', { wait = 'a' }, 'x']"
     )
-    assert told.startswith('4: "a" is an event type, but no `type` of [events] says where they stand')
+    assert told.startswith('4: "a" is an event type, but [events] has no `type`, the path of the type')
 
 
 def test_one_of_the_messages_names_the_turn(folder: Folder) -> None:
@@ -89,7 +92,7 @@ def test_one_of_the_messages_names_the_turn(folder: Folder) -> None:
     assert scenario.traffic.data
     folder.write("p.toml", EVENTS + "[turn]\nmessages = ['x', 'y']")
     (told,) = folder.mistakes(SCENARIO)
-    assert "the message must hold {turn.id}" in told
+    assert "the message must contain {turn.id}" in told
 
 
 def test_the_steps_are_explained(folder: Folder) -> None:
@@ -98,7 +101,7 @@ def test_the_steps_are_explained(folder: Folder) -> None:
     assert lines[1:4] == ("pause 20 ms", "wait for ack (within 2 s)", "wait for type = go")
     assert (
         lines[6]
-        == "a turn is sent when its last message is; turn.upload is the time from the first to that one"
+        == "a turn is sent with its last message; turn.upload is the time from the first message to that"
     )
 
 

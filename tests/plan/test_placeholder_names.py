@@ -37,11 +37,11 @@ def test_rows_of_data_are_used_in_turn() -> None:
 def test_unknown_names_are_told_with_the_nearest() -> None:
     known = ["user.id", "turn.id"]
     assert unknown_names("{user.idd} {turn.id} {data.x}", known, ("data",)) == [
-        "nothing is known as {user.idd}; did you mean `user.id`?"
+        "there is no placeholder {user.idd}; did you mean `user.id`?"
     ]
     assert len(unknown_names("{data.x} {a}", known)) == 2
     (told,) = unknown_names("query { user {id} }", known)
-    assert told.endswith("; braces that are meant as they are have a space behind the first: { id}")
+    assert told.endswith("; to send the braces themselves, put a space after the first: { id}")
     assert unknown_names("query { user { id} }", known) == []
 
 

@@ -101,7 +101,7 @@ def test_stages_of_one_population_replace_what_the_file_says(folder: Folder) -> 
     staged = "[[population]]\nname = 'x'\nload = { stages = [{ for = '%s', connections = 2 }] }\n"
     assert planned_users(folder.load(HEAD + staged % "4s")) == 2
     assert folder.mistakes(HEAD + staged % "5s") == [
-        "mine.toml:13: `duration` is the same for all populations; write it in [load] of the file alone"
+        "mine.toml:13: `duration` is the same for all populations; write it only in [load] of the file"
     ]
 
 
@@ -142,11 +142,11 @@ def test_only_populations_may_say_a_protocol(folder: Folder) -> None:
         ),
         (
             STAGED.replace("turns.lost", "connections.ready.peak"),
-            "16: `connections.ready.peak` is of all populations together",
+            "16: `connections.ready.peak` exists only for all populations together",
         ),
         (
             STAGED.replace("turns.lost", "target.cpu.max"),
-            "16: `target.cpu.max` is of all populations together",
+            "16: `target.cpu.max` exists only for all populations together",
         ),
         (
             STAGED.replace("turns.lost", "turns.lost[ask]"),
@@ -204,9 +204,9 @@ def test_only_populations_may_say_a_protocol(folder: Folder) -> None:
         (TWO + "[thresholds]\n'connections.ready.peak[askers]' = '> 1'\n", "names nothing that is measured"),
         (
             TWO + "[thresholds]\n'connections.ready[askers].peak' = '> 1'\n",
-            "it is of all populations together",
+            "it exists only for all populations together",
         ),
-        (TWO + "[thresholds]\n'turns.lost[listeners]' = '< 1'\n", "can never be measured: no turn is sent"),
+        (TWO + "[thresholds]\n'turns.lost[listeners]' = '< 1'\n", "can never be measured: without [traffic]"),
     ],
 )
 def test_mistakes_are_told_with_their_line(folder: Folder, text: str, sentence: str) -> None:
@@ -298,7 +298,7 @@ def test_secrets_of_every_population_are_known(folder: Folder) -> None:
 def test_explain_tells_of_each(folder: Folder) -> None:
     told = {section.title: section.lines for section in explain(folder.load(HEAD + TWO), sent_size)}
     assert told["mine"][0] == "2 populations: 3 listeners, 2 askers"
-    assert told["listeners: Turns"][0] == "none: connections are opened and held, nothing is sent"
+    assert told["listeners: Turns"][0] == "none: connections open and stay open, and nothing is sent"
     assert any("of user 3" in line for line in told["askers: Message"])
     assert any("(user 3" in line or "user 3 at" in line for line in told["askers: Turns"])
     assert "askers: Not measurable" in told

@@ -145,14 +145,14 @@ def test_the_least_protocol_counts_answers_in_order(folder: Folder) -> None:
 @pytest.mark.parametrize(
     ("text", "sentences"),
     [
-        ("", ["0: events are matched by id: `turn` must say where it stands"]),
+        ("", ["0: events are matched by id: `turn` must name its path"]),
         ('name = "a b"\n[events]\nmatch = "order"', ["1: `name` must be of letters"]),
         ("[events]\nturn = ['a..b']", ['2: "a..b" is not a path; write keys and dots']),
         ("[events]\nturn = ['a b']", ['2: "a b" is not a path']),
         ("[events]\nturn = ['a.b.c.d.e.f.g.h.i']", ['2: "a.b.c.d.e.f.g.h.i" is deeper than 8 keys']),
         (
             "[events]\nturn = ['id']\nend = ['x']",
-            ["3: `end` names event types, but no `type` says where they stand"],
+            ["3: `end` names event types, but [events] has no `type`, the path of the type"],
         ),
         ("[events]\nturn = ['id']\npairs = [['a', 'b']]", ["3: `pairs` names event types"]),
         (
@@ -179,14 +179,14 @@ def test_the_least_protocol_counts_answers_in_order(folder: Folder) -> None:
         ("[events]\nmatch = 'order'\nmessage = 'x'", ["3: unknown key `message`; it belongs to [turn]"]),
         ("[events]\nmatch = 'order'\n[turn]\nend = ['x']", ["4: unknown key `end`; it belongs to [events]"]),
         ("[events]\nmatch = 'order'\n[turn]\nencoding = 'hex'", ['4: `encoding` cannot be "hex"']),
-        ("[events]\nmatch = 'order'\n[turn]\nid = 'x'", ["4: `id` must hold {uuid} or {turn.number}"]),
+        ("[events]\nmatch = 'order'\n[turn]\nid = 'x'", ["4: `id` must contain {uuid} or {turn.number}"]),
         (
             "[events]\nmatch = 'order'\n[turn]\nid = '{uuid}{turn.id}'",
-            ["4: nothing is known as {turn.id}; did you mean"],
+            ["4: there is no placeholder {turn.id}; did you mean"],
         ),
         (
             "[events]\nmatch = 'order'\n[turn]\nmessage = '{turn.ide}'",
-            ["4: nothing is known as {turn.ide}; did you mean `turn.id`?"],
+            ["4: there is no placeholder {turn.ide}; did you mean `turn.id`?"],
         ),
         (
             (
@@ -196,11 +196,14 @@ def test_the_least_protocol_counts_answers_in_order(folder: Folder) -> None:
             [
                 "1: a step has one of",
                 "2: `turn` must be a list",
-                "3: `id` must hold",
-                "4: nothing is known as {turn.ide}; did you mean `turn.id`?",
+                "3: `id` must contain",
+                "4: there is no placeholder {turn.ide}; did you mean `turn.id`?",
             ],
         ),
-        ("[events]\nmatch = 'order'\n[turn]\nid = '{uuid}{env.HOME}'", ["4: nothing is known as {env.HOME}"]),
+        (
+            "[events]\nmatch = 'order'\n[turn]\nid = '{uuid}{env.HOME}'",
+            ["4: there is no placeholder {env.HOME}"],
+        ),
         ("[events]\nmatch = 'order'\n[conect]", ["3: unknown key `conect`; did you mean `connect`?"]),
         ("[events]\nmatch = 'order'\n[connect]\npath = 'ws'", ["4: `path` must begin with `/`"]),
         (
@@ -225,7 +228,7 @@ def test_the_least_protocol_counts_answers_in_order(folder: Folder) -> None:
         ),
         (
             "[events]\nmatch = 'order'\n[connect]\nready = [{send = 'x', within = '1s', keep = {a = 'b'}}]",
-            ["4: `within` goes with `wait` only", "4: `keep` goes with `wait` only"],
+            ["4: `within` needs `wait`", "4: `keep` needs `wait`"],
         ),
         (
             "[events]\nmatch = 'order'\n[connect]\nready = [{wait = {}}]",
@@ -241,7 +244,7 @@ def test_the_least_protocol_counts_answers_in_order(folder: Folder) -> None:
         ),
         (
             "events.match = 'order'\n\n\nconnect.ready = [{send='{ready.x}'}, {wait={a='b'}, keep={x='y'}}]",
-            ["4: nothing is known as {ready.x}"],
+            ["4: there is no placeholder {ready.x}"],
         ),
         (
             "[events]\nmatch = 'order'\n[connect]\nheartbeat = [{on = {type = 'ping'}}]",
@@ -251,17 +254,17 @@ def test_the_least_protocol_counts_answers_in_order(folder: Folder) -> None:
             "[events]\nmatch = 'order'\n[connect]\nleave = {wait = {t = 'p', keep = {a = 'b'}}, x = 1}",
             [
                 "4: `leave` needs `send`",
-                "4: nothing is sent after `leave`",
+                "4: the `wait` of `leave` cannot have `keep`",
                 "4: unknown key `x`",
             ],
         ),
         (
             "[events]\nmatch = 'order'\n[connect]\nleave = {send = '{turn.id}', wait = 'over'}",
-            ['4: "over" is an event type', "4: nothing is known as {turn.id}"],
+            ['4: "over" is an event type', "4: there is no placeholder {turn.id}"],
         ),
         (
             "[events]\nmatch = 'order'\n[connect]\nheartbeat = [{on = {t = 'p'}, send = '{turn.id}'}]",
-            ["4: nothing is known as {turn.id}"],
+            ["4: there is no placeholder {turn.id}"],
         ),
     ],
 )

@@ -199,7 +199,7 @@ def test_what_the_scenario_must_have_is_told() -> None:
     assert lines[-1] == (
         "needs of the scenario: {data.topic}, {user.desk}: columns of its target.identities or traffic.data"
     )
-    assert "message: none: the scenario, or its code, says it" in told(Protocol(name="x"))
+    assert "message: none: the scenario or its code gives the message" in told(Protocol(name="x"))
 
 
 def test_secrets_are_named_and_not_told() -> None:
@@ -221,7 +221,7 @@ def test_how_frames_hold_messages_is_told_where_a_message_is_no_frame() -> None:
     told = dict(understood(coded))
     assert told["follows"] == "a page of a hub"
     assert told["held against"] == "a hub"
-    assert told["codec"].startswith("signalr (protocol = messagepack): paths, matches and messages are of")
+    assert told["codec"].startswith("signalr (protocol = messagepack): paths, matches and messages refer to")
     assert dict(understood(replace(coded, codec=CodecChoice(name="mqtt"))))["codec"].startswith("mqtt: paths")
     framed = Protocol(name="lines", framing=Framing(split="\n", batch=True))
     assert dict(understood(framed))["framing"] == "split = '\\n', batch = True"

@@ -28,4 +28,4 @@ def test_a_repeat_of_a_repeat_is_refused(pattern: str) -> None:
 
 @pytest.mark.parametrize("pattern", ["(", "a**", "(?P<1>a)"])
 def test_what_is_no_pattern_is_refused(pattern: str) -> None:
-    assert (problem_of(pattern) or "").startswith("is no regular expression")
+    assert (problem_of(pattern) or "").startswith("is not a regular expression")

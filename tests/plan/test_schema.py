@@ -138,8 +138,8 @@ def test_both_names_at_once_are_a_mistake_unless_an_option_gives_one(folder: Fol
 
 def test_keys_are_completed_with_their_help() -> None:
     assert complete_setting("load.conn") == [
-        ("load.connect_rate=", "how fast they open, smoothly"),
-        ("load.connections=", "how many; with `stages`, each says its own"),
+        ("load.connect_rate=", "how fast connections open, evenly spaced"),
+        ("load.connections=", "how many connections; with `stages`, each stage has its own number"),
     ]
     names = [name for name, _ in complete_setting("")]
     assert len(set(names)) == len(names)

@@ -107,7 +107,7 @@ def test_faults_of_the_simulator_are_kept_with_the_target(folder: Folder) -> Non
             "[chaos]\ncut = true",
             ["5: `cut` must be a table, not true", "5: `cut` needs `share`", "5: `cut` needs `at`"],
         ),
-        ("[chaos]\ncut = {}", ["5: `cut` needs `share`; write for example", "5: `cut` needs `at`, after"]),
+        ("[chaos]\ncut = {}", ["5: `cut` needs `share`; write for example", "5: `cut` needs `at`, the time"]),
         (
             "[chaos]\ncut = { share = '0%', at = '1s', evry = '1s' }",
             ["5: `share` must be more than 0", "5: unknown key `evry`; did you mean `every`?"],
@@ -135,7 +135,7 @@ def test_faults_of_the_simulator_are_kept_with_the_target(folder: Folder) -> Non
         ("[chaos]\nslow_readers = { share = '5%', rate = '0B/s' }", ["5: `rate` must be more than 0"]),
         (
             "[chaos]\nleavers = { share = '5%' }\nmalformed = { share = '5%' }",
-            ["5: `leavers` is a share of turns, but none is sent", "6: `malformed` is a share of turns"],
+            ["5: `leavers` is a share of turns, but no turn is sent", "6: `malformed` is a share of turns"],
         ),
         (TRAFFIC + "[chaos]\nleavers = {}", ["7: `leavers` needs `share`"]),
         (TRAFFIC + "[chaos]\nleavers = { share = '5%', at = '1s' }", ["7: unknown key `at`"]),

@@ -109,7 +109,7 @@ def test_with_turns_0_connections_are_held_and_pinged(folder: Folder) -> None:
         ),
         (
             "[load]\nstages = [{ for = '1s', connections = 1 }]\nconnections = 1",
-            "6: `connections` is said by each stage",
+            "6: `connections` is set in each stage",
         ),
         ("[load]\nstages = [{ for = '1s', connections = 0 }]", "5: no stage has a connection"),
         (
@@ -133,8 +133,8 @@ def test_with_turns_0_connections_are_held_and_pinged(folder: Folder) -> None:
             "[traffic]\nevery = '1s'\narrivals = 'poisson'\nphase = 'spread'",
             "7: `phase` has no meaning with arrivals",
         ),
-        ("[load]\nmodel = 'closed'\n[traffic]\nrate = '1/s'", "7: `rate` belongs to the open model"),
-        ("[load]\nmodel = 'closed'\n[traffic]\nphase = 'spread'", "7: `phase` belongs to the open model"),
+        ("[load]\nmodel = 'closed'\n[traffic]\nrate = '1/s'", "7: `rate` works only in the open model"),
+        ("[load]\nmodel = 'closed'\n[traffic]\nphase = 'spread'", "7: `phase` works only in the open model"),
         ("[traffic]\nevery = 1", '5: `every` must be a duration such as "30s" or "100ms" in quotes, not 1'),
     ],
 )

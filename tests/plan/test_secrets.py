@@ -157,7 +157,7 @@ def test_a_scenarios_own_message_may_name_a_variable(folder: Folder) -> None:
 
 def test_an_id_names_no_variable(folder: Folder) -> None:
     wrong = IN_MESSAGES.replace("turn = {", "turn = { id = '{uuid}-{env.A}',")
-    assert any("nothing is known as {env.A}" in mistake for mistake in folder.mistakes(wrong))
+    assert any("there is no placeholder {env.A}" in mistake for mistake in folder.mistakes(wrong))
 
 
 def test_a_token_file_that_is_too_large_is_told(folder: Folder) -> None:
@@ -169,7 +169,7 @@ def test_a_token_file_that_is_too_large_is_told(folder: Folder) -> None:
 
 def test_what_is_no_regular_file_is_read_by_nobody(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "t")
-    with pytest.raises(OSError, match="it is no regular file"):
+    with pytest.raises(OSError, match="it is not a regular file"):
         read_token(tmp_path / "t")
 
 

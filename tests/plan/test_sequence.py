@@ -58,7 +58,7 @@ def test_heartbeats_by_our_clock_and_a_count_that_an_event_says() -> None:
     beats = (TimedBeat(every="30s", send="h"), TimedBeat(every="1s", send="p", answer="q"))
     lines = drawn(Connect(heartbeat=beats), count=CountAt(path="n"))
     assert lines[4:] == [
-        "us ← target   as many events as one says at n   (the turn is complete)",
+        "us ← target   as many events as n says   (the turn is complete)",
         "us → target   h   (every 30s)",
         "us → target   p   (every 1s)",
         "us ← target   q   (within 10 s)",

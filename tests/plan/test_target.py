@@ -24,7 +24,7 @@ def mistakes(folder: Folder, text: str) -> list[str]:
 
 def test_a_timeout_of_pings_goes_with_pings(folder: Folder) -> None:
     traffic = "url = 'ws://a'\n[traffic]\nevery = '1s'\nping_timeout = '2s'\n"
-    assert mistakes(folder, traffic) == ["6: `ping_timeout` goes with `ping`, which is missing"]
+    assert mistakes(folder, traffic) == ["6: `ping_timeout` needs `ping`, which is missing"]
     scenario = folder.load(HEAD + traffic + "ping = '1s'\n")
     assert scenario.traffic is not None
     assert (scenario.traffic.ping_ns, scenario.traffic.ping_timeout_ns) == (1_000_000_000, 2_000_000_000)
@@ -90,7 +90,7 @@ def test_urls_that_are_right(url: str) -> None:
         ("ws://a/#x", "must not hold a space or a `#`"),
         ("ws://a:99999", "is not a URL"),
         ("ws://[::1", "is not a URL"),
-        ("ws://a/{user.id}", "has no placeholders"),
+        ("ws://a/{user.id}", "cannot have placeholders"),
         ("ws://a\x00", "must not hold"),
     ],
 )
@@ -146,19 +146,19 @@ def test_urls_that_are_wrong(url: str, sentence: str) -> None:
         ("url = 'ws://a'\naddresses = 'random'", "4: `addresses`"),
         (
             "url = 'ws://a'\nheaders = { A = \"x\\ny\" }",
-            "4: the value of `A` holds what a header cannot hold",
+            "4: the value of `A` has characters that no header can have",
         ),
-        ("url = 'ws://a'\nheaders = { A = '{user.mail}' }", "4: nothing is known as {user.mail}"),
-        ("url = 'ws://a'\nquery = { A = '{turn.id}' }", "4: nothing is known as {turn.id}"),
+        ("url = 'ws://a'\nheaders = { A = '{user.mail}' }", "4: there is no placeholder {user.mail}"),
+        ("url = 'ws://a'\nquery = { A = '{turn.id}' }", "4: there is no placeholder {turn.id}"),
         ("url = 'ws://a'\nsubprotocols = ['ok', 'a,b']", '4: "a,b" cannot be a subprotocol'),
         ("url = 'ws://a'\nca_file = 'no.pem'", '4: `ca_file`: there is no file "no.pem"'),
         ("url = 'ws://a'\nca_file = 5", "4: `ca_file` must be text, not 5"),
         ('url = "ws://a"\nca_file = "\\u0000"', "4: `ca_file`: there is no file"),
         (f"url = 'ws://a'\nca_file = '{'x' * 5000}'", "4: `ca_file`: there is no file"),
-        ("url = 'ws://a'\nclient_key = 'mine.toml'", "4: `client_key` goes with `client_cert`"),
+        ("url = 'ws://a'\nclient_key = 'mine.toml'", "4: `client_key` needs `client_cert`"),
         (
             "url = 'ws://a'\nca_file = 'mine.toml'\ninsecure = true",
-            "5: `insecure` checks no certificate; leave it or",
+            "5: `insecure` checks no certificate; leave out `insecure` or",
         ),
         ("url = 'ws://a'\nidentities = 'no.csv'", "4: `identities`: no.csv: there is no such file"),
     ],
@@ -258,11 +258,14 @@ def test_a_token_file_is_relative_to_the_scenario(folder: Folder) -> None:
             "8: a subprotocol has no `name`",
         ),
         ("kind = 'jwt'\nsecret_env = 'S'\nname = 'a b'", '7: "a b" cannot be the name of a header'),
-        ("kind = 'jwt'\nsecret_env = 'S'\nformat = 'Bearer'", "7: `format` must hold {token}"),
-        ("kind = 'jwt'\nsecret_env = 'S'\nformat = '{token}{user.id}'", "7: nothing is known as {user.id}"),
+        ("kind = 'jwt'\nsecret_env = 'S'\nformat = 'Bearer'", "7: `format` must contain {token}"),
+        (
+            "kind = 'jwt'\nsecret_env = 'S'\nformat = '{token}{user.id}'",
+            "7: there is no placeholder {user.id}",
+        ),
         (
             "kind = 'jwt'\nsecret_env = 'S'\nclaims = { sub = '{turn.id}' }",
-            "7: nothing is known as {turn.id}",
+            "7: there is no placeholder {turn.id}",
         ),
         ("kind = 'jwt'\nsecret_env = 'S'\nclaims = { d = 2026-01-01 }", "7: `d` must be text, a number"),
         ("kind = 'jwt'\nsecret_env = 'S'\nclaims = { iss = 5 }", "7: `iss` must be text (RFC 7519"),
@@ -321,9 +324,9 @@ def test_values_that_code_gives_before_each_connection_are_known(folder: Folder)
     text = 'url = "simulator"\nquery = { t = "{user.ticket}" }\n'
     target = folder.load(f'{HEAD}{text}before_connect = ["ticket"]\n').target
     assert target.user_columns == ["user.ticket"]
-    assert "nothing is known as {user.ticket}" in mistakes(folder, text)[0]
+    assert "there is no placeholder {user.ticket}" in mistakes(folder, text)[0]
     assert mistakes(folder, 'url = "simulator"\nbefore_connect = ["a ticket"]\n') == [
-        '4: "a ticket" is no name: letters, digits and `_` only'
+        '4: "a ticket" is not a name: letters, digits and `_` only'
     ]
 
 
@@ -441,8 +444,8 @@ def test_a_url_is_signed_by_region_service_and_profile(folder: Folder) -> None:
         ('region = "r", name = "X"', "`name` has no meaning"),
         ('region = "r", format = "{{token}}"', "`format` has no meaning"),
         ('region = "r", lifetime = "8d"', "7 days at most"),
-        ('region = "r/s"', "is no `region` of AWS"),
-        ('region = "r", service = "a b"', "is no `service` of AWS"),
+        ('region = "r/s"', "is not a `region` of AWS"),
+        ('region = "r", service = "a b"', "is not a `service` of AWS"),
     ],
 )
 def test_what_is_wrong_of_a_signed_url_is_told(folder: Folder, keys: str, sentence: str) -> None:

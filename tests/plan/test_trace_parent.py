@@ -34,4 +34,4 @@ def test_it_stands_in_messages_and_headers_and_not_in_ids(folder: Folder) -> Non
         '[target]\nurl = "ws://h/"\n[protocol]\nname = "p"\n[protocol.turn]\nid = "{trace.parent}"\n'
         """message = "{turn.id}"\n[protocol.events]\nturn = ["id"]\nend = ["x"]\n[traffic]\nevery = "1s" """
     )
-    assert any("nothing is known as {trace.parent}" in line for line in told)
+    assert any("there is no placeholder {trace.parent}" in line for line in told)

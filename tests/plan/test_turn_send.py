@@ -119,13 +119,13 @@ def test_it_is_explained_and_understood(folder: Folder) -> None:
         ("send = { json = {} }", "a request needs the URL under one of"),
         ('send = { post = "/a", get = "/b" }', "not of `get` and `post`"),
         ('send = { post = "ask" }', "`post` must be a path that begins with /"),
-        ('send = { get = "/{turn.id}", json = {} }', "a body does not go with `get`"),
-        ('send = { post = "/{turn.id}", within = "1s" }', "the turn's time is `timeout` of"),
+        ('send = { get = "/{turn.id}", json = {} }', "a `get` request has no body"),
+        ('send = { post = "/{turn.id}", within = "1s" }', "a turn's time limit is `timeout` of"),
         ('send = { post = "/{turn.id}" }\nmessage = "m"', "`send` and `message` both say what is sent"),
         ('send = { post = "/{turn.id}" }\nmessages = ["m"]', "`send` and `messages` both say what is sent"),
-        ('send = { post = "/{turn.id}" }\nencoding = "binary"', "`encoding` is of frames"),
-        ('send = { post = "/{turn.nothing}" }', "nothing is known as {turn.nothing}"),
-        ('send = { post = "/ask" }', "the message must hold {turn.id}"),
+        ('send = { post = "/{turn.id}" }\nencoding = "binary"', "leave `encoding` out"),
+        ('send = { post = "/{turn.nothing}" }', "there is no placeholder {turn.nothing}"),
+        ('send = { post = "/ask" }', "the message must contain {turn.id}"),
     ],
 )
 def test_what_is_wrong_is_told(folder: Folder, line: str, sentence: str) -> None:
@@ -137,7 +137,7 @@ def test_what_is_wrong_is_told(folder: Folder, line: str, sentence: str) -> None
 
 def test_a_message_of_the_scenario_cannot_stand_beside_it(folder: Folder) -> None:
     scenario = SCENARIO + 'message = \'{"id":"{turn.id}"}\'\n'
-    with pytest.raises(ConfigError, match="sends its turns by HTTP; leave it out"):
+    with pytest.raises(ConfigError, match="sends its turns by HTTP, and not on the socket"):
         load_scenario(written(folder, scenario))
 
 

@@ -568,7 +568,7 @@ def test_a_read_full_of_frames_that_say_nothing_ends_the_connection(said: bytes)
     lane = FrameParser(WIDE)
     assert lane.receive(said + b"\x81\x05never") == []
     assert (lane.closed, lane.flooded) == (True, True)
-    assert lane.broken == "more than 1,000 frames in one read that say nothing"
+    assert lane.broken == "more than 1,000 frames without content in one read"
     opcode, payload = unmasked(lane.replies[-1])
     assert (opcode, payload[:2]) == (CLOSE, (1008).to_bytes(2, "big"))
 

@@ -221,7 +221,7 @@ def test_what_came_instead_of_a_text_is_not_repeated() -> None:
     talk = Talk(**OPAQUE, ready=[ReadyStep(wait="hello", within_ns=10)])
     talk.hear(1, b"secret")
     with pytest.raises(
-        ConnectRefusal, match=r"no message with hello within .*; came instead: a message that is no JSON"
+        ConnectRefusal, match=r"no message with hello within .*; came instead: a message that is not a JSON"
     ):
         talk.session.tick(20)
 

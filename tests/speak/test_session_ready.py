@@ -268,7 +268,7 @@ def test_values_are_read_when_something_is_said() -> None:
         ([], "nothing came"),
         ([said("other"), said("other"), said("more")], "came instead: `other`, `more`"),
         ([b'{"kind":"hello","data":1}'], "came instead: a message without a type, with the keys kind, data"),
-        ([b"hello"], "came instead: a message that is no JSON object"),
+        ([b"hello"], "came instead: a message that is not a JSON object"),
         ([said(each) for each in "abcd"], "came instead: `a`, `b`, `c`"),
     ],
 )

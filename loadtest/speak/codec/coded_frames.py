@@ -211,7 +211,7 @@ def _plain_value(value: object) -> object:
     """What JSON has no form for: an extension of MessagePack is told by its number."""
     if isinstance(value, msgspec.msgpack.Ext):
         return {"ext": value.code, "base64": base64.b64encode(value.data).decode()}
-    raise TypeError(f"{type(value).__name__} is nothing that JSON can hold")
+    raise TypeError(f"{type(value).__name__} is not a value of JSON")
 
 
 _json = msgspec.json.Encoder(enc_hook=_plain_value)

@@ -10,10 +10,10 @@ from itertools import product
 from typing import Any, Final
 
 from loadtest.errors import ConfigError, Problem, install_line
+from loadtest.plan.frame_limits import MAX_MESSAGE_BYTES
 from loadtest.plan.framing import CodecChoice
 from loadtest.plan.protocol import Protocol
 from loadtest.plan.protocol_file import templates
-from loadtest.plan.frame_limits import MAX_MESSAGE_BYTES
 from loadtest.plan.scenario import Scenario
 from loadtest.plan.template import Template
 from loadtest.plan.toml_reader import nearest
@@ -94,18 +94,18 @@ def _find(name: str) -> Callable[..., Any]:
     module, colon, attribute = where.partition(":")
     if not colon:
         known = nearest(name, [*SHIPPED, *offered])
-        raise ConfigError([Problem("codec", f'`{name}` is no codec, nor "module:Class"; {known}')])
+        raise ConfigError([Problem("codec", f'`{name}` is neither a codec nor "module:Class"; {known}')])
     try:
         made = getattr(import_module(module), attribute)
     except ImportError as error:
-        hint = "the folder of its module belongs into PYTHONPATH"
+        hint = "put the folder of its module into PYTHONPATH"
         if library := LIBRARIES.get(name):
             hint = f"run: {install_line(library, name)}"
         raise ConfigError([Problem("codec", f"`{name}` cannot be imported: {error}; {hint}")])
     except AttributeError:
         raise ConfigError([Problem("codec", f"`{module}` has no `{attribute}`; write 'module:Class'")])
     if not callable(made):
-        raise ConfigError([Problem("codec", f"`{name}` is no class; write 'module:Class' of one")])
+        raise ConfigError([Problem("codec", f"`{name}` is not a class; write 'module:Class'")])
     return made  # type: ignore[no-any-return]  # whatever it makes is checked
 
 

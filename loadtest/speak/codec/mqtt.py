@@ -249,7 +249,7 @@ class Mqtt(Codec):
     def _number(self, tag: Any) -> bytes:
         """A number that nothing in flight has; what acknowledges it will have the tag."""
         if len(self._tags) >= NUMBERS:
-            raise PeerFullError(f"{NUMBERS:,} packets are not acknowledged yet, which is all that can be")
+            raise PeerFullError(f"{NUMBERS:,} packets are not acknowledged yet, which is the maximum")
         self._last = self._last % NUMBERS + 1
         while self._last in self._tags:
             self._last = self._last % NUMBERS + 1

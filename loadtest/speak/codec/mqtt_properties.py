@@ -78,7 +78,7 @@ def write_properties(values: Any) -> bytes:
 
 def _written(name: str, value: Any) -> bytes:
     if name not in _NUMBERS:
-        raise ValueError(f"`{name}` is no property of MQTT 5")
+        raise ValueError(f"`{name}` is not a property of MQTT 5")
     number, form = _NUMBERS[name]
     head = bytes((number,))
     if form == _PAIR:

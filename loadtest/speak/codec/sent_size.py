@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from loadtest.plan.protocol import Protocol
 from loadtest.plan.frame_limits import MAX_MESSAGE_BYTES
+from loadtest.plan.protocol import Protocol
 from loadtest.speak.codec.coded_frames import CodedFrameParser, UnsendableError
 from loadtest.speak.codec.factory import codec_of
 from loadtest.speak.frames import BINARY, TEXT
@@ -39,7 +39,7 @@ def sent_size(protocol: Protocol, texts: Iterable[str]) -> str:
         for payload in payloads:
             parser.encode(payload, opcode)
     except UnsendableError:
-        return f"{format_bytes(written)} of JSON, of which the codec {codec.name} makes frames"
+        return f"{format_bytes(written)} of JSON, before the codec {codec.name} makes frames of it"
     kinds = {kind for _, kind in sent}
     words = " and ".join(word for kind, word in ((TEXT, "text"), (BINARY, "binary")) if kind in kinds)
     return f"{format_bytes(sum(size for size, _ in sent))} of {words}"

@@ -105,7 +105,7 @@ class SignalR(Codec):
                 found: dict[str, Any] = _record(record)
                 yield {**found, "type": TYPES[_number(found["type"])]}
             except (ValueError, KeyError, RecursionError) as error:
-                yield Unreadable(f"no message of a hub: {error}")
+                yield Unreadable(f"not a message of a hub: {error}")
 
     def _packets(self, data: bytes) -> Iterator[Any]:
         """Messages in MessagePack, each after its length."""
@@ -120,7 +120,7 @@ class SignalR(Codec):
             try:
                 yield _of_array(_unpack(data[start:at]))
             except (ValueError, KeyError, IndexError, TypeError, RecursionError) as error:
-                yield Unreadable(f"no message of a hub: {error}")
+                yield Unreadable(f"not a message of a hub: {error}")
 
     # ------------------------------------------------------------------ sending
 
@@ -136,7 +136,7 @@ class SignalR(Codec):
             return compact(shake) + END.decode()
         number = _NUMBERS.get(fields.type)
         if number is None:
-            raise ValueError(f"`{fields.type}` is no message of a hub; these are: {', '.join(_NUMBERS)}")
+            raise ValueError(f"`{fields.type}` is not a message of a hub; these are: {', '.join(_NUMBERS)}")
         if self._is_json:
             return compact({**message, "type": number}) + END.decode()
         packed = _pack([number, *_array_of(fields)])

@@ -93,14 +93,14 @@ class SocketIo(Codec):
     def _packet(self, text: str) -> Iterator[Any]:
         match = _PACKET.fullmatch(text)
         if match is None:
-            raise ValueError("no packet of Socket.IO")
+            raise ValueError("not a packet of Socket.IO")
         kind = int(match[1])
         announced = int(match[2] or 0)
         packet = (kind, match[3] or "/", None if match[4] is None else int(match[4]), match[5])
         if (match[2] is not None) != (kind >= _BINARY_EVENT):
             raise ValueError("attachments are announced by binary packets only, and by each")
         if announced > MAX_ATTACHMENTS:
-            raise ValueError(f"{announced:,} binary attachments announced; {MAX_ATTACHMENTS:,} is the most")
+            raise ValueError(f"{announced:,} binary attachments; the maximum is {MAX_ATTACHMENTS:,}")
         if announced:
             self._pending = _Pending(packet, announced)
             self.held = len(text)

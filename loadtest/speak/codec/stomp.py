@@ -73,7 +73,7 @@ class Stomp(Codec):
             try:
                 yield _message(data[at:end])
             except (ValueError, RecursionError) as error:
-                yield Unreadable(f"no frame of STOMP: {error}")
+                yield Unreadable(f"not a frame of STOMP: {error}")
             at = end + 1
         self.held = self._rest.held
 
@@ -123,7 +123,7 @@ def _end(data: bytes, at: int) -> tuple[int, int]:
     if length is None:
         return data.find(b"\0", head.end()), 0
     if not length[1].isdigit() or len(length[1]) > MAX_DIGITS:
-        raise BrokenStreamError("a content-length that is no number")
+        raise BrokenStreamError("a content-length that is not a number")
     end = head.end() + int(length[1])
     if end >= len(data):
         return -1, end + 1

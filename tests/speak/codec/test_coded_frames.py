@@ -114,7 +114,7 @@ def test_frames_before_a_close_in_one_read_are_read() -> None:
     [
         (strangers.Raising(), "KeyError 'seq'"),
         (strangers.Rubbish(None), "TypeError 'NoneType' object is not iterable"),
-        (strangers.Rubbish([object()]), "TypeError object is nothing that JSON can hold"),
+        (strangers.Rubbish([object()]), "TypeError object is not a value of JSON"),
         (strangers.Rubbish([{(1, 2): 3}]), "TypeError"),
         (strangers.Rubbish([], replies=[5]), "TypeError a frame is text or bytes, not int"),
         (strangers.Plain(), "Expecting value"),

@@ -24,7 +24,7 @@ from tests.descriptors import descriptor_set, desk, written
 from tests.drive.standing_in import scenario_of
 from tests.speak.codec import strangers
 
-HINT = "the folder of its module belongs into PYTHONPATH"
+HINT = "put the folder of its module into PYTHONPATH"
 HERE = "tests.speak.codec.strangers"
 
 
@@ -98,13 +98,13 @@ def test_one_of_anybodys_by_module_and_class_or_by_entry_point(monkeypatch: pyte
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("socketoi", '`socketoi` is no codec, nor "module:Class"; did you mean `socketio`?'),
+        ("socketoi", '`socketoi` is neither a codec nor "module:Class"; did you mean `socketio`?'),
         (
             "no.such.module:Class",
             f"`no.such.module:Class` cannot be imported: No module named 'no'; {HINT}",
         ),
         (f"{HERE}:Nothing", f"`{HERE}` has no `Nothing`; write 'module:Class'"),
-        (f"{HERE}:NUMBER", f"`{HERE}:NUMBER` is no class; write 'module:Class' of one"),
+        (f"{HERE}:NUMBER", f"`{HERE}:NUMBER` is not a class; write 'module:Class'"),
         (f"{HERE}:Careless", f"`{HERE}:Careless` has no method `decode`; a codec has `decode` and `encode`"),
         (f"{HERE}:Costly", f"`{HERE}:Costly` cannot be made: no licence; correct its settings, or its class"),
     ],

@@ -301,7 +301,7 @@ def test_numbers_go_round_and_miss_those_in_flight() -> None:
         ),
         (4, {"type": "subscribe"}, "`topic` must be text"),
         (5, {"type": "publish", "topic": "t", "properties": 1}, "`properties` must be an object"),
-        (5, {"type": "publish", "topic": "t", "properties": {"x": 1}}, "`x` is no property of MQTT 5"),
+        (5, {"type": "publish", "topic": "t", "properties": {"x": 1}}, "`x` is not a property of MQTT 5"),
         (
             5,
             {"type": "publish", "topic": "t", "properties": {"user_property": 1}},

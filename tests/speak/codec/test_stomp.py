@@ -78,14 +78,14 @@ def test_however_frames_are_cut_they_are_the_same(cuts: list[int]) -> None:
 def test_a_frame_that_is_none_loses_none_of_its_neighbours(frame: str, why: str) -> None:
     first, broken, last = heard(Stomp(), f"{RECEIPT}{frame}{RECEIPT}")
     assert (first, last) == (SEEN, SEEN)
-    assert reasons([broken]) == [f"no frame of STOMP: {why}"]
+    assert reasons([broken]) == [f"not a frame of STOMP: {why}"]
 
 
 @pytest.mark.parametrize(
     ("frame", "why"),
     [
-        ("MESSAGE\ncontent-length:x\n\n\0", "no number"),
-        ("MESSAGE\ncontent-length:" + "9" * 19 + "\n\n\0", "no number"),
+        ("MESSAGE\ncontent-length:x\n\n\0", "not a number"),
+        ("MESSAGE\ncontent-length:" + "9" * 19 + "\n\n\0", "not a number"),
         ("MESSAGE\ncontent-length:1\n\nab\0", "longer than its content-length"),
         ("M" * MAX_HEAD, "more than 65,536 bytes"),
     ],
