@@ -21,8 +21,8 @@ from loadtest.keep.read import read_run
 from loadtest.show.manifest import ReadableRun
 from loadtest.show.plot.pictures import NAMES, Pictures
 from loadtest.show.render.terminal import short_svg
-from loadtest.show.short_run import short_document
 from loadtest.show.report_formats import judged, report_page
+from loadtest.show.short_run import short_document
 
 PICTURES = Path(__file__).parent / "pictures"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")

@@ -18,11 +18,11 @@ import numpy.typing as npt
 from loadtest.errors import ConfigError, LoadtestError
 from loadtest.keep.manifest import COMPLETE
 from loadtest.keep.merged_manifest import merged_manifest
-from loadtest.keep.writer_process import this_process
 from loadtest.keep.read import Run, is_pruned
 from loadtest.keep.run_identity import RunIdentity, identities
 from loadtest.keep.turns import levels_of, sampling
 from loadtest.keep.write import RunFolder
+from loadtest.keep.writer_process import this_process
 from loadtest.measure.interval import Interval, merge
 
 SAMPLED = "turns_sampled"

@@ -16,9 +16,9 @@ from loadtest.keep import folder, hlog, interval_rows
 from loadtest.keep.aggregate import Group, Sum, check_whole, read_groups, read_sum
 from loadtest.keep.manifest import COMPLETE, CUT_SHORT, INTERRUPTED, RUNNING
 from loadtest.keep.manifest_reader import decoded_manifest
-from loadtest.keep.writer_process import is_alive
 from loadtest.keep.slowest import read_slowest
 from loadtest.keep.turns import MAX_TURNS, read_turns, sampled, sampling
+from loadtest.keep.writer_process import is_alive
 from loadtest.measure.histogram import Histogram
 from loadtest.measure.interval import TURN, Interval
 from loadtest.measure.totals import Totals

@@ -1,7 +1,7 @@
 """How large the messages and frames of a target may be, and how many of those that say nothing it may send.
 
-What is beyond is refused, and the connection is given up: ``speak.frames`` holds the limits of one message and
-of one read, ``speak.flood_guard`` those of a second.
+A connection that breaks a limit is given up. ``speak.frames`` enforces the limits of one message and of one
+read, ``speak.flood_guard`` those of one second.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
 
-from loadtest.plan.template import plain
 from loadtest.plan.printable_text import visible
+from loadtest.plan.template import plain
 
 Match = str | Mapping[str, object]
 """As it is written: an event type, or a table. Valid once ``plan.match_file`` has read it."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+from loadtest.plan.printable_text import visible
 from loadtest.plan.protocol import Protocol
 from loadtest.plan.protocol_file import templates
 from loadtest.plan.scenario import DataRows, Scenario
@@ -18,7 +19,6 @@ from loadtest.plan.settings import HIDDEN as NOT_KEPT
 from loadtest.plan.settings import protocol_settings
 from loadtest.plan.template import PLACEHOLDER, Template, escaped
 from loadtest.plan.text_secrets import USER_OF_URL, secrets_in, settings_secrets
-from loadtest.plan.printable_text import visible
 from loadtest.secret_names import PUBLIC_HEADERS, sounds_secret, subprotocol_secrets
 
 HIDDEN = "[redacted]"

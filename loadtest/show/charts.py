@@ -19,10 +19,10 @@ from loadtest.judge.ranks import needed, part_of
 from loadtest.measure.histogram import SUB_BITS, Histogram
 from loadtest.show.counter_table import OUTCOMES
 from loadtest.show.document import Chart
+from loadtest.show.light_and_dark import PLOT_NAMES
 from loadtest.show.plot import connections, spectrum, style, timeline
 from loadtest.show.sanitize import printable
 from loadtest.show.series import LINES, TIMED, BinSamples, Column, Series
-from loadtest.show.light_and_dark import PLOT_NAMES
 from loadtest.show.threshold_limits import DRAWN_RATES, Limit, of_rates, of_times
 
 SPAN_BYTES = 480_000

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from loadtest.judge.censored_turns import unbounded
-from loadtest.judge.generator_summary import lateness_ms, own_lateness_ms
 from loadtest.judge.generator_delay import COUNTS
+from loadtest.judge.generator_summary import lateness_ms, own_lateness_ms
 from loadtest.judge.manifest_access import Manifest, number, planned, section
 from loadtest.judge.verdict import FAILED_BY
 from loadtest.measure.histogram import Histogram

@@ -1,4 +1,4 @@
-"""Whether a target floods a connection: pings, messages without content, or what unpacks to far more than it was, without end.
+"""Whether a target floods a connection with pings, empty messages, or messages that unpack without measure.
 
 Each is answered, counted or unpacked by us, so that a flood takes the generator's time: the run would be
 invalid, as if the generator had been too slow, though it is the target's doing. Such a connection is given

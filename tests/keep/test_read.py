@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from loadtest.errors import ConfigError
 from loadtest.keep import aggregate as summing
 from loadtest.keep import turns
-from loadtest.keep.writer_process import this_process
 from loadtest.keep.read import Run, read_run
+from loadtest.keep.writer_process import this_process
 from loadtest.measure.histogram import Histogram
 from loadtest.measure.interval import Interval
 from loadtest.measure.totals import Totals

@@ -10,9 +10,9 @@ import pytest
 
 import loadtest
 from loadtest.show.charts import colour
+from loadtest.show.light_and_dark import PAGE, PLOT, Colour, rgb
 from loadtest.show.plot import style
 from loadtest.show.render.page_style import MEANINGS, page_colours, variable
-from loadtest.show.light_and_dark import PAGE, PLOT, Colour, rgb
 
 PACKAGE = Path(loadtest.__file__).parent
 OTHERS = ("uPlot.iife.min.js", "uPlot.min.css")

@@ -12,8 +12,8 @@ from PIL import Image
 from loadtest.show.build_report import build_report
 from loadtest.show.document import Document, Plot
 from loadtest.show.render.pdf import pdf
-from loadtest.show.run import document
 from loadtest.show.report_formats import render_any
+from loadtest.show.run import document
 from tests.show.sample import SampleRun
 
 Sample = Callable[[str], SampleRun]

@@ -11,8 +11,8 @@ from sample import SAMPLES, SampleRun
 from trends import TRENDS
 
 from loadtest.show.plot.pictures import Pictures
-from loadtest.show.trend import written
 from loadtest.show.report_formats import report_page
+from loadtest.show.trend import written
 from tests.end_to_end.browser import CHROMIUM, Tab, tab
 
 pytestmark = [

@@ -16,8 +16,8 @@ from loadtest.readiness.views.html import html as readiness_page
 from loadtest.readiness.views.page_model import build_page
 from loadtest.show import comparison, trend
 from loadtest.show.plot.pictures import Pictures
-from loadtest.show.runs_index import index
 from loadtest.show.report_formats import report_page
+from loadtest.show.runs_index import index
 from tests.end_to_end.axe import violations
 from tests.end_to_end.browser import CHROMIUM, Tab, tab
 from tests.readiness.original import original

@@ -6,8 +6,8 @@ from html import escape
 
 from loadtest.readiness.assessment import Assessment, OutageRow
 from loadtest.readiness.views.page_model import up_text
-from loadtest.show.sanitize import printable
 from loadtest.show.light_and_dark import BADGE, PAGE, PLOT
+from loadtest.show.sanitize import printable
 
 COLOURS = {
     **dict.fromkeys(("GO", "healthy"), PAGE["good"].light),

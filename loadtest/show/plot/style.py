@@ -5,8 +5,8 @@ and hatch in one of the tables here. No plot chooses a colour by the place of so
 two plots that are held side by side would paint the same thing in different colours. Releases have no names
 that are known beforehand: they are numbered once for all plots of a call (``release``).
 
-The colours themselves, and what they are on a page that is dark, stand in ``show.light_and_dark``. matplotlib is
-imported by the functions that need it: a page takes its colours from here and draws nothing.
+The colours themselves, and what they are on a page that is dark, stand in ``show.light_and_dark``.
+matplotlib is imported by the functions that need it: a page takes its colours from here and draws nothing.
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ from xml.sax.saxutils import escape
 
 from matplotlib.figure import Figure
 
-from loadtest.show.plot import style
 from loadtest.show.light_and_dark import PLOT_NAMES
+from loadtest.show.plot import style
 
 
 def alone(figure: Figure, about: str) -> str:

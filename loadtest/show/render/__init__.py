@@ -1,1 +1,1 @@
-"""How views are written, one file a format; ``FORMATS`` and ``PAPER`` of ``loadtest.show.report_formats`` use them."""
+"""How views are written, one file a format; ``FORMATS`` and ``PAPER`` of ``show.report_formats`` use them."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from loadtest.show.plot import style
 from loadtest.show.light_and_dark import PAGE, PLOT, PLOT_NAMES, Colour
+from loadtest.show.plot import style
 
 MEANINGS: dict[str, Mapping[str, style.Style]] = {
     "outcome": style.OUTCOMES,
