@@ -35,15 +35,9 @@ def _locust_words(job: Job) -> Words:
     users = "50" if job.case.kind == "once" else str(job.connections)
     head += ["--headless", "--only-summary", "-u", users, "-r", users]
     head += ["--processes", str(job.processes)] if job.processes > 1 else []
-    return [
-        *head,
-        "-t",
-        f"{math.ceil(job.seconds)}s",
-        "--host",
-        job.server.url(),
-        "--csv",
-        str(job.folder / "stats"),
-    ]
+    # Locust takes whole seconds.
+    head += ["-t", f"{math.ceil(job.seconds)}s", "--host", job.server.url()]
+    return [*head, "--csv", str(job.folder / "stats")]
 
 
 def _locust_told(job: Job) -> Told | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import gevent
 import pytest
@@ -224,7 +224,7 @@ class Taken(HttpTurns):
 def connected(**about: Any) -> tuple[Spoken, Taken]:
     request = HttpRequest(post="/ask", json={"run_id": "{turn.id}", "n": "{random.int 1 9}"})
     talk, taken = Spoken(send=request, **about), Taken("")
-    talk.connection.context.before = SimpleNamespace(http_turns=taken)  # type: ignore[assignment]
+    talk.connection.context.before = cast("Any", SimpleNamespace(http_turns=taken))
     talk.connection._sends_otherwise = True
     return talk, taken
 
