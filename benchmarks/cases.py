@@ -67,7 +67,8 @@ CASES = (
         "/deflate",
         "events",
         "higher",
-        note="As burst; permessage-deflate without context take-over; a third of each event is stored.",
+        note="As burst; permessage-deflate without context take-over; the first third of each event is in an"
+        " uncompressed block.",
     ),
     Case(
         "echo-64k",

@@ -258,7 +258,7 @@ METRICS = (
         "Connection",
         "heartbeat_rtt",
         "heartbeat",
-        "from a heartbeat that the protocol sends by our clock to its answer",
+        "from a heartbeat that loadtest sends on its own timer to its answer",
     ),
     Metric(
         "send.lateness",

@@ -140,7 +140,7 @@ TARGET_KINDS: dict[str, WarningKind] = {
     "end_never_seen": WarningKind(
         "turns received events, and in the whole run no event ended a turn",
         "{timed_out} of {begun} turns timed out{when}, and no event ended a turn: none of {ends} came{told}.",
-        "Correct `end` under [events] in the protocol to the type that ends a turn, or see Broken turns.",
+        "Under [events], set `end` to the type of the event that ends a turn. See Broken turns.",
         ("timed_out", "begun", "last", "end"),
     ),
     "turns_timed_out": WarningKind(
@@ -241,8 +241,8 @@ TARGET_KINDS: dict[str, WarningKind] = {
     "address_changed": WarningKind(
         "loadtest looked the target's name up again for users who came back, and found addresses that it"
         " did not have at the beginning",
-        "In mid-run the target's name led to {told}, which was not so at the beginning. Users who came back"
-        " connected there.",
+        "During the run, the target's name resolved to {told}; it did not at the beginning. Users who"
+        " reconnected used this address.",
         "Nothing to do if the target moved, for example in a deployment. First connections of users still go"
         " to the addresses of the beginning.",
         ("lookups", "found"),
@@ -251,7 +251,7 @@ TARGET_KINDS: dict[str, WarningKind] = {
         "loadtest looked the target's name up again for users who came back, and found nothing; they used the"
         " known addresses",
         "{failed} of {lookups} lookups of the target's name in mid-run failed{told}.",
-        "See the name service. Users who come back to an address that the target has left are refused.",
+        "Check the name service (DNS). Users who reconnect to an address that the target left are refused.",
         ("failed", "lookups", "reasons"),
     ),
     "pings_unanswered": WarningKind(

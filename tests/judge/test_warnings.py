@@ -454,7 +454,7 @@ def test_a_name_that_led_elsewhere_in_mid_run_is_told_with_the_addresses_that_ar
     }
     told = notices(good_totals(counted), target={"address": "[::1]:80"}, lookups_failed={"no such name": 2})
     assert told["address_changed"].numbers == {"lookups": 3, "found": ["127.0.0.2"]}
-    assert "led to 127.0.0.2, which" in told["address_changed"].message
+    assert "resolved to 127.0.0.2; it did not" in told["address_changed"].message
     assert told["lookups_failed"].message == (
         "2 of 5 lookups of the target's name in mid-run failed: no such name."
     )
