@@ -190,7 +190,7 @@ def test_a_table_shows_medians_spread_runs_and_ratios_best_first() -> None:
 def test_the_readme_says_what_the_table_says() -> None:
     """Of one core: the median, and how many times those of two peers it is."""
     page = (ROOT / "docs" / "performance.md").read_text("utf-8")
-    burst = page[page.index("### Burst") : page.index("### Connecting")]
+    burst = page[page.index("### Burst:") : page.index("### Burst in fragments")]
     cells = {
         line.split(" | ")[0].strip("| "): line.split(" | ") for line in burst.splitlines() if " | " in line
     }

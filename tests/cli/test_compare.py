@@ -63,7 +63,7 @@ def test_the_baseline_stands_for_all_repeats_of_its_label(
     results: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert compare(results, "baseline", "v2") == Exit.CONFIG
-    assert "no run of" in capsys.readouterr().err
+    assert "is marked as the baseline" in capsys.readouterr().err
     mark(results, max(results.glob("*-v1*")))
     assert compare(results, "baseline", "v2") == Exit.FAIL
     assert "v1 (4 runs) → v2 (4 runs)" in capsys.readouterr().out

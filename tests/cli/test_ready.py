@@ -107,7 +107,7 @@ def test_one_format_on_stdout_several_in_a_folder(
         (["--set", "components.answer.prob=x"], "did you mean `probe`?"),
         (["--set", "nothing"], "write KEY=VALUE"),
         (["--target", "ws://127.0.0.1:1/ws"], "--target: the policy has no WebSocket component"),
-        (["--target", "http://127.0.0.1:1/"], '--target: "http://127.0.0.1:1/" is no ws://'),
+        (["--target", "http://127.0.0.1:1/"], '--target: "http://127.0.0.1:1/" is not a ws:// or wss:// URL'),
     ],
 )
 def test_what_is_asked_for_wrongly_is_told_and_nothing_is_asked(

@@ -36,7 +36,7 @@ def test_two_at_once_end_the_run_once_and_a_later_one_leaves(capfd: pytest.Captu
     made.now += PATIENCE_S
     made.signal()
     assert (made.stopped, made.left) == (1, [130])
-    assert "kept in results/x" in capfd.readouterr().err
+    assert "stored in results/x" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("number", END_SIGNALS)

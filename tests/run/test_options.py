@@ -66,7 +66,7 @@ def test_workers_of_this_machine_need_no_key_and_others_have_one(options: RunOpt
     [
         (RunOptions(workers=2, bind="0.0.0.0:5557"), "--bind", "name it with --key-env"),
         (RunOptions(workers=2, bind="[::]:5557"), "--bind", "name it with --key-env"),
-        (RunOptions(workers=2, bind="10.0.0.1:5557"), "--bind", "workers of other machines join at 10.0.0.1"),
+        (RunOptions(workers=2, bind="10.0.0.1:5557"), "--bind", "workers on other machines join at 10.0.0.1"),
         (RunOptions(workers=2, bind="*:5557"), "--bind", "name it with --key-env"),
         (RunOptions(workers=2, bind="127.0.0.1.example:1"), "--bind", "name it with --key-env"),
         (RunOptions(workers=2, bind="0.0.0.0:1", key_env="NONE"), "--key-env", "of the workers, is not set"),
