@@ -460,7 +460,7 @@ def test_a_name_that_led_elsewhere_in_mid_run_is_told_with_the_addresses_that_ar
     )
     assert told["address_failed"].message.startswith("1 of the 2 addresses")
     many = {f"connections.address_found.10.0.0.{n}": 1 for n in range(7)}
-    assert "10.0.0.4 and 2 more, which" in notices(good_totals(many))["address_changed"].message
+    assert "10.0.0.4 and 2 more; it did not" in notices(good_totals(many))["address_changed"].message
     every = {"addresses": ["[::1]:80", "127.0.0.2:80"]}
     assert "address_changed" not in notices(good_totals(counted), target=every)
 
