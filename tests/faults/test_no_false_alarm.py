@@ -88,4 +88,6 @@ def agrees_with_the_simulator(found: Found) -> None:
     assert counts["connections.ready"] == stats["connections"]["ready"]
     assert counts["connections.left"] == stats["connections"]["closed_by_client"]["1000"]
     assert counts.get("pings.sent", 0) == stats["pings"]["received"]
-    assert counts.get("events.heartbeat", 0) == stats["heartbeats"]["sent"]
+    # A heartbeat may be on its way when a user leaves: nobody reads it then.
+    heard = counts.get("events.heartbeat", 0)
+    assert heard <= stats["heartbeats"]["sent"] <= heard + counts["connections.left"]
