@@ -48,6 +48,12 @@ def run(launch: Launch) -> RunIt:
     return lambda *words, **options: launch(*words, **options).end()
 
 
+def looked_at(request: pytest.FixtureRequest) -> set[str]:
+    """Which runs the tests of a module that were selected look at: their parameters ``name``."""
+    calls = (getattr(item, "callspec", None) for item in request.session.items if item.path == request.path)
+    return {call.params["name"] for call in calls if call and "name" in call.params}
+
+
 AT_ONCE = 3
 """How many runs of a module go on at the same time: a run waits for half of its life."""
 
