@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.end_to_end.conftest import Awaited, Begin
+from tests.end_to_end.conftest import Awaited, Begin, looked_at
 from tests.end_to_end.running import LOCUST
 from tests.end_to_end.servers import Server, fastapi
 
@@ -113,6 +113,8 @@ class Echo(WebSocketUser):
 """
 
 SHIPPED = ("agent_burst.py", "conversation.py", "echo.py")
+# What users of agent_burst.py do, those of CHAT do as well.
+MARKED = [pytest.param(SHIPPED[0], marks=pytest.mark.long), *SHIPPED[1:]]
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +183,9 @@ def test_what_tasks_send_is_kept_and_judged(asked: Awaited) -> None:
 
 
 @pytest.fixture(scope="module")
-def others(begin: Begin, server: Server, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Awaited]:
+def others(
+    begin: Begin, server: Server, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> dict[str, Awaited]:
     """Runs of other locustfiles."""
     folder = tmp_path_factory.mktemp("locustfiles")
     (folder / "asked.toml").write_text(SCENARIO)
@@ -198,7 +202,11 @@ def others(begin: Begin, server: Server, tmp_path_factory: pytest.TempPathFactor
         "mistaken": locust(folder / "mistaken.py", "-t", "2s", "-u", "1", "-H", server.url("/ws")),
         "options": locust(folder / "chat.py", *options, environment={"LOADTEST_RUN_LABEL": "plain"}),
         "two": locust(folder / "two.py"),
-        **{name: locust(shipped / name, "-t", "1s", "-u", "12") for name in SHIPPED},
+        **{
+            name: locust(shipped / name, "-t", "1s", "-u", "12")
+            for name in SHIPPED
+            if name in looked_at(request)
+        },
     }
 
 
@@ -235,7 +243,7 @@ def test_several_scenarios_in_one_locustfile_are_refused(others: dict[str, Await
     assert "Traceback" not in ended.screen
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", MARKED)
 def test_the_shipped_locustfiles_run_as_they_are(others: dict[str, Awaited], name: str) -> None:
     ended = others[name].end()
     assert ended.code == ended.manifest["verdict"]["exit_code"], ended.screen
