@@ -53,8 +53,8 @@ def pytest_collectstart(collector: pytest.Collector) -> None:
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     if not isinstance(collector, pytest.Session) or workers == 1:
         return
-    # It patches what others import, so that it comes before them.
-    importlib.import_module("loadtest.drive.locust_import")
+    # It imports Locust without its patches, so that it comes before all others.
+    importlib.import_module("tests.drive.conftest")
     own = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw"))
     asked = [
         collector.config.invocation_params.dir / word.partition("::")[0] for word in collector.config.args
