@@ -15,7 +15,7 @@ import pytest
 
 from loadtest.cli import main
 from loadtest.simulator.process import Simulator
-from tests.end_to_end.conftest import Awaited, Begin, RunIt, looked_at
+from tests.end_to_end.conftest import Awaited, Begin, RunIt, Runs
 from tests.end_to_end.running import LOCUST, Ended, quick
 from tests.end_to_end.servers import fastapi
 
@@ -249,8 +249,8 @@ class HangUp(socketserver.BaseRequestHandler):
 @pytest.fixture(scope="module")
 def refused(
     begin: Begin, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> Iterator[dict[str, Awaited]]:
-    """One run for each way in which a target may say no, all at once: those that a test looks at."""
+) -> Iterator[Runs]:
+    """One run for each way in which a target may say no, all at once."""
     folder = tmp_path_factory.mktemp("scenarios")
     scenario, impatient = folder / "mine.toml", folder / "impatient-run.toml"
     scenario.write_text(GOOD)
@@ -282,7 +282,7 @@ def refused(
             "never ready": lambda: start(server.url("/mute"), impatient),
             "binary": lambda: start(server.url("/binary")),
         }
-        yield {name: ways[name]() for name in ways if name in looked_at(request) | {"binary"}}
+        yield Runs(ways, request)
 
 
 LONG = pytest.mark.long
@@ -305,7 +305,7 @@ LONG = pytest.mark.long
         ("never ready", "ready", "connection_established"),
     ],
 )
-def test_a_target_that_refuses(refused: dict[str, Awaited], name: str, layer: str, said: str) -> None:
+def test_a_target_that_refuses(refused: Runs, name: str, layer: str, said: str) -> None:
     ended = refused[name].end()
     assert ended.code == ended.manifest["verdict"]["exit_code"] == 3, ended.screen
     assert "Traceback" not in ended.screen
@@ -330,16 +330,14 @@ def test_a_target_that_refuses(refused: dict[str, Awaited], name: str, layer: st
         ("never ready", "ready", "connection_established"),
     ],
 )
-def test_the_reason_of_a_refusal_is_told(
-    refused: dict[str, Awaited], name: str, layer: str, said: str
-) -> None:
+def test_the_reason_of_a_refusal_is_told(refused: Runs, name: str, layer: str, said: str) -> None:
     ended = refused[name].end()
     words = " ".join(ended.out.split())
     assert layer in words
     assert said in words.replace("ws://no-such-host.invalid/ws", "")
 
 
-def test_binary_where_text_is_expected(refused: dict[str, Awaited]) -> None:
+def test_binary_where_text_is_expected(refused: Runs) -> None:
     ended = refused["binary"].end()
     counts = ended.manifest["counts"]
     assert ended.code == 1, ended.screen

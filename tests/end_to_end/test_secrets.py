@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import jwt
 import pytest
 
 from loadtest.simulator.process import Simulator
-from tests.end_to_end.conftest import Awaited, Begin, Launch, looked_at
+from tests.end_to_end.conftest import Awaited, Begin, Launch, Runs
 from tests.end_to_end.running import DRAWN, LOCUST, Ended
 from tests.end_to_end.servers import fastapi
 
@@ -54,8 +55,7 @@ HEAD = jwt.encode({}, SECRET, algorithm="HS256").partition(".")[0]
 @pytest.fixture(scope="module")
 def runs(
     begin: Begin, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> Iterator[dict[str, Awaited]]:
-    wanted = looked_at(request)
+) -> Iterator[Runs]:
     folder = tmp_path_factory.mktemp("scenarios")
 
     def start(way: str, url: str, *words: str, **environment: str) -> Awaited:
@@ -67,21 +67,23 @@ def runs(
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AGENT_JWT_SECRET", SECRET)
         strict = Simulator.start(jwt_secret_env="AGENT_JWT_SECRET")
+    scenario = folder / "locust.toml"
+    scenario.write_text(SCENARIO.replace("URL", strict.url).replace("AUTH", WAYS["header"]))
+    locustfile.write_text(
+        f"from loadtest import AgentUser\nclass Chat(AgentUser):\n    scenario = {str(scenario)!r}\n"
+    )
     with strict, fastapi() as lax, Simulator.start(faults=["refuse=401"]) as closed:
-        started = {way: start(way, strict.url) for way in WAYS if "token" not in way and way in wanted}
-        started |= {way: start(way, lax.url("/ws")) for way in WAYS if "token" in way and way in wanted}
-        started["refused"] = start("query", closed.url)
-        started["processes"] = start("header", strict.url, "--processes", "2")
+        urls = {way: lax.url("/ws") if "token" in way else strict.url for way in WAYS}
         # The page of one is looked at as well, of that whose target's address alone has two secrets.
         crowded = strict.url.replace("ws://", f"ws://somebody:{PASSWORD}@") + f"/ws?access_token={TOKEN}"
-        started["user and password"] = start("query", crowded, **DRAWN)
-        scenario = folder / "locust.toml"
-        scenario.write_text(SCENARIO.replace("URL", strict.url).replace("AUTH", WAYS["header"]))
-        locustfile.write_text(
-            f"from loadtest import AgentUser\nclass Chat(AgentUser):\n    scenario = {str(scenario)!r}\n"
-        )
-        started["locust"] = begin("-f", locustfile, "--headless", command=LOCUST, environment=ENVIRONMENT)
-        yield started
+        ways: dict[str, Callable[[], Awaited]] = {way: partial(start, way, url) for way, url in urls.items()}
+        ways |= {
+            "refused": partial(start, "query", closed.url),
+            "processes": partial(start, "header", strict.url, "--processes", "2"),
+            "user and password": partial(start, "query", crowded, **DRAWN),
+            "locust": partial(begin, "-f", locustfile, "--headless", command=LOCUST, environment=ENVIRONMENT),
+        }
+        yield Runs(ways, request)
 
 
 def forms(secret: str) -> set[bytes]:
@@ -112,7 +114,7 @@ ALIKE = {"query", "cookie", "token in query"}
         *("processes", "user and password", "locust"),
     ],
 )
-def test_a_run_with_a_secret_keeps_it_to_itself(runs: dict[str, Awaited], name: str) -> None:
+def test_a_run_with_a_secret_keeps_it_to_itself(runs: Runs, name: str) -> None:
     ended = runs[name].end()
     assert ended.code == 0, ended.screen
     turns = ended.manifest["counts"]["turns"]
@@ -120,14 +122,14 @@ def test_a_run_with_a_secret_keeps_it_to_itself(runs: dict[str, Awaited], name: 
     assert leaks(ended) == []
 
 
-def test_a_refused_run_keeps_it_to_itself(runs: dict[str, Awaited]) -> None:
+def test_a_refused_run_keeps_it_to_itself(runs: Runs) -> None:
     ended = runs["refused"].end()
     assert ended.code == 3, ended.screen
     assert ended.manifest["counts"]["connections"]["refused"] == {"auth": 3}
     assert leaks(ended) == []
 
 
-def test_a_leak_would_be_found(runs: dict[str, Awaited]) -> None:
+def test_a_leak_would_be_found(runs: Runs) -> None:
     ended = runs["header"].end()
     coded = base64.b64encode(PASSWORD.encode()).decode()
     for text in (SECRET, TOKEN, coded, jwt.encode({"sub": "x"}, SECRET)):
@@ -139,9 +141,7 @@ def test_a_leak_would_be_found(runs: dict[str, Awaited]) -> None:
             leak.unlink()
 
 
-def test_the_tokens_were_made_with_the_secret(
-    runs: dict[str, Awaited], launch: Launch, tmp_path: Path
-) -> None:
+def test_the_tokens_were_made_with_the_secret(runs: Runs, launch: Launch, tmp_path: Path) -> None:
     """With a wrong one the same server answers 403."""
     scenario = tmp_path / "wrong.toml"
     target = runs["header"].end().manifest["target"]["url"]
