@@ -38,6 +38,18 @@ def test_while_the_run_goes_on_all_that_will_be_kept_is_there(tmp_path: Path) ->
     assert all(entry in so_far for entry in read_slowest(path))
 
 
+def test_the_slowest_are_written_now_and_then_and_what_is_broken_at_once(tmp_path: Path) -> None:
+    written = SlowestTurns(tmp_path / "slowest.jsonl", Redactor())
+    for second in range(1, slowest.WRITTEN_EACH):
+        written.append([frame("slowest", second, second), frame("broken", 100 + second, 1)])
+        assert [entry["kind"] for entry in read_slowest(written.path)] == ["broken"] * second
+    written.append([])
+    so_far = [entry["kind"] for entry in read_slowest(written.path)]
+    written.close()
+    assert so_far.count("slowest") == slowest.WRITTEN_EACH - 1
+    assert {entry["kind"] for entry in read_slowest(written.path)} == {"slowest", "broken"}
+
+
 def test_a_long_run_keeps_the_file_small(tmp_path: Path) -> None:
     written = SlowestTurns(tmp_path / "slowest.jsonl", Redactor())
     for seq in range(500):
