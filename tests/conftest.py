@@ -54,7 +54,7 @@ def pytest_collectstart(collector: pytest.Collector) -> None:
     if not isinstance(collector, pytest.Session) or workers == 1:
         return
     # It imports Locust without its patches, so that it comes before all others.
-    importlib.import_module("tests.drive.conftest")
+    importlib.import_module("tests.unpatched")
     own = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw"))
     asked = [
         collector.config.invocation_params.dir / word.partition("::")[0] for word in collector.config.args
