@@ -21,6 +21,8 @@ _QUOTE = re.compile(r"(\\*)\"")
 _SIGN = re.compile(r"(\\*)\"|[\[\]{}]")
 _TOKEN = re.compile(r"[\w.~+/=-]{16,}+")
 
+MAX_KEY = 160
+"""Letters of the longest key, its owner's included, that is compared with names, and remembered."""
 
 MAX_OWNERS = 4
 """Objects in each other that are looked at as owners of their keys; the end of each is looked for."""
@@ -47,9 +49,14 @@ def without_members(text: str, names: re.Pattern[str], found: list[str]) -> str:
     return "".join([*kept, text[at:]])
 
 
-@lru_cache(1024)
 def _is_one(names: re.Pattern[str], key: str) -> bool:
-    """Whether a key names a secret. Messages repeat their keys, and the pattern takes 2 us a key."""
+    """Whether a key names a secret; none that is longer than any name does."""
+    return len(key) <= MAX_KEY and _matches(names, key)
+
+
+@lru_cache(1024)
+def _matches(names: re.Pattern[str], key: str) -> bool:
+    """Whether a key is one of the names. Messages repeat their keys, and the pattern takes 2 us a key."""
     return names.fullmatch(key) is not None
 
 
