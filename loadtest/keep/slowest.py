@@ -21,11 +21,10 @@ SLOWEST = 20
 PER_FAILURE = 10
 BROKEN = 100
 
-WRITTEN_EACH = 10
-"""Seconds between two times that the slowest are written.
+MAX_UNWRITTEN_S = 10
+"""Most seconds between two times that the slowest are written: after 1, 2, 4 and 8 seconds, then each tenth.
 
-In the first seconds of a run each second brings slower turns, and to take the secrets out of the 100 events
-of one takes 5 ms.
+At first each second brings slower turns, and to take the secrets out of the 100 events of one takes 5 ms.
 """
 
 
@@ -46,6 +45,7 @@ class SlowestTurns:
         self._redactor = redactor
         self._slowest: list[_Slow] = []
         self._seconds = 0
+        self._write_at = 1
         self._broken: list[str] = []
         self._failures: Counter[tuple[str, ...]] = Counter()
         self._file = path.open("x", encoding="utf-8")
@@ -65,7 +65,8 @@ class SlowestTurns:
                 self._slowest.append(_Slow(took, entry))
                 self._slowest = sorted(self._slowest, key=lambda slow: -slow.took_ns)[:SLOWEST]
         self._seconds += 1
-        if self._seconds % WRITTEN_EACH == 0:
+        if self._seconds >= self._write_at:
+            self._write_at += min(self._seconds, MAX_UNWRITTEN_S)
             yield from self._write_slowest()
         self._file.flush()
 
