@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from loadtest.run.metrics_server import MetricsServer
 from loadtest.run.run_recorder import RunRecorder
-from loadtest.show.metric_families import ExportedRun
 
 
 def start_exporters(recording: RunRecorder, start_wall_ns: Callable[[], int | None]) -> None:
     """Start what the options ask for; the recorder of the run ends them."""
     options = recording.prepared.options
+    if options.metrics_address is None and options.collector is None:
+        return
+    from loadtest.show.metric_families import ExportedRun
+
     redacted = recording.redactor.text
     exported = ExportedRun(recording.manifest, recording.totals, recording.thresholds_so_far, redacted)
     if (address := options.metrics_address) is not None:
+        from loadtest.run.metrics_server import MetricsServer
+
         server = MetricsServer(exported, address)
         server.start()
         recording.at_end.append(server.over)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gevent
 
@@ -23,12 +23,13 @@ from loadtest.drive.worker_port import guard
 from loadtest.errors import ConfigError, LoadtestError, Problem
 from loadtest.run.exporters import start_exporters
 from loadtest.run.interrupts import Interrupts
-from loadtest.run.live_server import LivePage
-from loadtest.run.live_state import watched
 from loadtest.run.options import key_of
 from loadtest.run.run_recorder import RunRecorder
 from loadtest.run.web_server import free_port
 from loadtest.units import format_duration
+
+if TYPE_CHECKING:
+    from loadtest.run.live_server import LivePage
 
 JOIN_WITHIN_S = 30.0
 """Seconds that worker processes of this machine may take to join."""
@@ -123,6 +124,9 @@ def _await_end(
 
 def _page(recording: RunRecorder, coordinator: Coordinator, interrupts: Interrupts) -> LivePage:
     """Serve the live page of a run."""
+    from loadtest.run.live_server import LivePage
+    from loadtest.run.live_state import watched
+
     live = watched(recording, coordinator)
     page = LivePage(live, recording.folder.path, interrupts.end_early, recording.prepared.options.ui_port)
     page.start()

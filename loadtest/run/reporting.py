@@ -38,15 +38,17 @@ def show_run(run: Run, options: RunOptions) -> None:
         sys.stdout.write(as_json(run.manifest))
         _written(run)
     elif options.quiet:
+        sys.stdout.write(f"{report.one_line}\n")
+        # The verdict is known: nobody waits for it until the reports are written.
+        sys.stdout.flush()
         _written(run)
-        sys.stdout.write(f"{report.one_line}\n{where(run.path)}\n")
+        sys.stdout.write(f"{where(run.path)}\n")
     elif options.verbose:
         _written(run)
         show([document(report)], where=where(run.path / REPORT))
     else:
         against = previous_run(run.path, str(run.manifest["scenario"]["name"]))
         short = short_document(run.manifest, _histograms(run), against)
-        # The verdict is known: nobody waits for it until the reports are written.
         show_short(short)
         sys.stdout.flush()
         report_at = where(run.path / REPORT) if _written(run) else ""

@@ -15,7 +15,6 @@ from loadtest.run.interrupts import Interrupts
 from loadtest.run.locust_runner import drive
 from loadtest.run.options import RunOptions
 from loadtest.run.prepare_run import Prepared, prepare, start_target
-from loadtest.run.reporting import show_repeats, show_run
 from loadtest.run.run_recorder import RunRecorder, exit_code_of
 from loadtest.show.progress import LiveProgress, working
 
@@ -36,6 +35,8 @@ def execute(options: RunOptions, scenario: Scenario | None = None) -> int:
         if exit_code_of(runs[-1]) == Exit.INTERRUPTED:
             break
     if len(runs) > 1:
+        from loadtest.run.reporting import show_repeats
+
         show_repeats(runs, options)
     return worst_of([exit_code_of(run) for run in runs])
 
@@ -46,6 +47,9 @@ def run_once(prepared: Prepared) -> Run:
     with Interrupts(recording.folder.path) as interrupts:
         with prepared.closing:
             run = _drive_and_judge(recording, interrupts)
+        # Not before the load: it would be a tenth of all that is imported until the first connection.
+        from loadtest.run.reporting import show_run
+
         show_run(run, prepared.options)
         _finish_page(recording, interrupts)
         for finished in recording.after_reports:
