@@ -276,7 +276,7 @@ METRICS = (
         "Generator",
         "chunk_lateness",
         "chunk",
-        "from when a chunk of a file was due to sent; the chunk that opens a turn is left out",
+        "from when a chunk of a file was due to when it was sent; without the chunk that opens a turn",
         by_kind=True,
     ),
     Metric("receive.lag", "receive lag", "Generator", "receive_lag", "lag", "from arrived to handled"),
@@ -304,7 +304,7 @@ METRICS = (
         "Delivery",
         "delivery_skew",
         "delivery",
-        "from the arrival of the first copy of a message to that of the last",
+        "from the arrival of the first copy of a message to the arrival of the last copy",
     ),
     Metric(
         "event.age",
@@ -312,7 +312,7 @@ METRICS = (
         "Age",
         "age",
         "age",
-        "from the time that the target wrote in an event to its arrival",
+        "from the time that the target wrote in an event to the event's arrival",
         bounded=True,
         by_kind=True,
     ),
@@ -339,7 +339,7 @@ RATES = (
     Rate(
         "events_received_per_s",
         "events received",
-        "events that answered turns of the measured part; if nothing is sent, all that came in it",
+        "events that answered turns of the measured part; if the run sends nothing, all events in that part",
     ),
     Rate("events_sent_per_s", "messages sent", "messages sent in the measured part", "turns_per_s"),
     Rate("turns_per_s", "turns complete", "turns of the measured part that were complete", "turns_per_s"),
@@ -403,7 +403,7 @@ class Counter:
 OUTCOMES = (
     Counter(
         "turns.complete",
-        "their end came, and all that the protocol requires with it",
+        "their end came, and nothing that the protocol requires was missing",
         "complete",
         hot=True,
         always=True,
@@ -426,12 +426,20 @@ OUTCOMES = (
             by_kind=True,
         )
         for key, label, help_ in (
-            ("failed", "failed", "a failure event, or a required event, a pair or the order was missing"),
+            (
+                "failed",
+                "failed",
+                "a failure event came, something required was missing, or the order was wrong",
+            ),
             ("timed_out", "timed out", "no end came within the timeout"),
             ("lost", "lost with their connection", "their connection ended first"),
             ("refused", "refused", "the target refused the turn"),
             ("abandoned", "abandoned by us", "we left: the run was over, or was interrupted"),
-            ("not_attempted", "not attempted", "due; their connection was not ready in time, or backed up"),
+            (
+                "not_attempted",
+                "not attempted",
+                "due, but not sent: their connection was not ready in time, or the target did not read",
+            ),
         )
     ),
 )
@@ -513,7 +521,7 @@ CONNECTION_COUNTERS = (
     ),
     Counter(
         "connections.told_to_wait",
-        "refused with a Retry-After that is longer than the next wait; we wait that long",
+        "refused with a Retry-After longer than our next wait; we wait as long as it says",
         "told to wait longer (Retry-After)",
     ),
     Counter(
@@ -548,24 +556,25 @@ CONNECTION_COUNTERS = (
     ),
     Counter(
         "connections.lookups_failed",
-        "lookups in mid-run that found nothing; users keep to the known addresses",
+        "lookups during the run that found nothing; users keep the known addresses",
         tone="doubt",
     ),
-    Counter("connections.address_found", "lookups in mid-run that found this address", by="address"),
+    Counter("connections.address_found", "lookups during the run that found this address", by="address"),
     Counter(
         "connections.address_connected",
-        "attempts that connected, if the name has several addresses or was looked up again",
+        "attempts that connected; only if the name has several addresses or was looked up again",
         by="address",
     ),
     Counter(
         "connections.address_failed",
-        "attempts that failed, or were slower than a later attempt, if the name has several addresses or was"
-        " looked up again",
+        "attempts that failed or were slower than a later attempt; only if the name has several addresses or"
+        " was looked up again",
         by="address",
     ),
     Counter(
         "connections.address_called_off",
-        "attempts that were not needed any more, if the name has several addresses or was looked up again",
+        "attempts that were not needed any more; only if the name has several addresses or was looked up"
+        " again",
         by="address",
     ),
     Counter(
@@ -584,7 +593,7 @@ CONNECTION_COUNTERS = (
     ),
     Counter(
         "connections.beyond_codec",
-        "given up by us: the codec could not read what came, or not within its limits",
+        "given up by us: the codec could not read what came, or it exceeded the codec's limits",
         "given up by us: the codec could not read on",
         kept_as="ended_by_us.codec",
         tone="bad",
@@ -650,7 +659,7 @@ EVENT_COUNTERS = (
     ),
     Counter(
         "events.lost",
-        "missing between the sequence numbers of their turn",
+        "did not come: the sequence numbers of their turn have a gap",
         "lost",
         hot=True,
         always=True,
@@ -737,8 +746,8 @@ EVENT_COUNTERS = (
     ),
     Counter(
         "events.after_failure",
-        "the first four that came after their turn had failed or was refused; they are among the late, and no"
-        " fault of delivery",
+        "the first four that came after their turn failed or was refused; counted as late too, but no fault"
+        " of delivery",
         "of the late: their turn had failed",
     ),
     Counter(
@@ -751,14 +760,14 @@ EVENT_COUNTERS = (
     ),
     Counter(
         "events.ignored",
-        "do not count, as the protocol says",
+        "ignored, as the protocol says",
         "ignored as the protocol says",
         always=True,
         tone="good",
     ),
     Counter(
         "events.resumed",
-        "answered a turn on the user's next connection, after its own was lost",
+        "answered a turn on its user's next connection, after the turn's own was lost",
         "resumed (on the next connection)",
         threshold=True,
         share_of="events.expected",
@@ -841,7 +850,7 @@ EVENT_COUNTERS = (
     Counter("events.dated", "carried the time at which the target sent them", "with the target's time"),
     Counter(
         "events.undated",
-        "had a value in place of the time at which they were sent that could not be read as a time",
+        "had a value where the time of sending belongs, but it was not a time",
         "with a time that could not be read",
         tone="doubt",
     ),
@@ -861,13 +870,14 @@ EVENT_COUNTERS = (
     ),
     Counter(
         "events.unanswered",
-        "requests and heartbeats of the target that were not answered: over 1,000 a second on a connection",
+        "requests and heartbeats of the target, not answered because over 1,000 a second came on a"
+        " connection",
         "requests of the target, too many to answer",
         tone="doubt",
     ),
     Counter(
         "events.value_too_large",
-        "values of more than 4,096 characters, which a protocol should have stored and did not",
+        "values that a protocol wants stored, but that are longer than 4,096 characters",
         "values too large to keep",
         tone="doubt",
     ),
@@ -900,12 +910,12 @@ TURN_COUNTERS = (
     Counter("turns.numbered", "turns whose events carried sequence numbers", hot=True, always=True),
     Counter(
         "turns.no_first_event",
-        "turns that did not end well and got no event; if they have no end, none within `timeout`",
+        "turns that did not end well and got no event; if turns have no end: no event within `timeout`",
         by_kind=True,
     ),
     Counter(
         "turns.resumed",
-        "of those lost, ended on the next connection",
+        "lost turns that ended on their user's next connection",
         "of those lost, ended on the next connection",
         threshold=True,
         share_of="turns.due",
@@ -926,7 +936,7 @@ TURN_COUNTERS = (
     ),
     Counter(
         "turns.ends_unasked",
-        "ends that came by order when no turn was left to end, and the one before was complete",
+        "ends matched by order that came when no turn was left to end, after a complete turn",
         "ends that no turn waited for",
         threshold=True,
         share_of="turns.due",
@@ -1024,7 +1034,7 @@ DELIVERY_COUNTERS = (
     ),
     Counter(
         "deliveries.duplicate",
-        "copies that came to a user again, if a turn has one event",
+        "copies that a user got again; only if a turn has one event",
         "duplicate",
         threshold=True,
         share_of="deliveries.due",
@@ -1033,7 +1043,12 @@ DELIVERY_COUNTERS = (
 )
 
 CHAOS_COUNTERS = (
-    Counter("chaos.malformed.sent", "broken messages sent, in sum and", "broken messages sent", by="kind"),
+    Counter(
+        "chaos.malformed.sent",
+        "broken messages sent, in total and by kind",
+        "broken messages sent",
+        by="kind",
+    ),
     Counter("chaos.leavers.left", "users who left in mid-turn", "left in mid-turn"),
     Counter(
         "chaos.leavers.too_late",
@@ -1068,8 +1083,8 @@ CHAOS_COUNTERS = (
 
 OTHER_COUNTERS = (
     Counter("tasks.raised", "exceptions raised by tasks of users written in Python"),
-    Counter("tasks.failed", "times that such a task said that it failed"),
-    Counter("tasks.raised_by", "exceptions raised by such tasks", by="exception"),
+    Counter("tasks.failed", "failures that tasks of users written in Python reported"),
+    Counter("tasks.raised_by", "exceptions raised by tasks of users written in Python", by="exception"),
     Counter("bytes.sent", "bytes written: frames with their heads", "sent", hot=True, always=True),
     Counter("bytes.received", "bytes read: frames with their heads", "received", hot=True, always=True),
     Counter("pings.sent", "pings sent", hot=True, always=True),
@@ -1077,10 +1092,13 @@ OTHER_COUNTERS = (
     Counter(
         "pings.in_flight", "pings without an answer, younger than `ping_timeout` when their connection ended"
     ),
-    Counter("heartbeats.sent", "heartbeats sent by our clock"),
-    Counter("heartbeats.answered", "answers to such heartbeats"),
+    Counter("heartbeats.sent", "heartbeats that loadtest sent on its own timer"),
+    Counter("heartbeats.answered", "answers to heartbeats that loadtest sent on its own timer"),
     Counter("heartbeats.missed", "connections given up because such a heartbeat was not answered"),
-    Counter("heartbeats.not_scheduled", "heartbeats whose interval the target did not dictate as a number"),
+    Counter(
+        "heartbeats.not_scheduled",
+        "heartbeats not scheduled, because the interval that the target sent was not a number",
+    ),
     Counter("http.answered", "requests of turns by HTTP that were answered with success", "answered well"),
     Counter(
         "http.refused",
@@ -1106,7 +1124,7 @@ OTHER_COUNTERS = (
         tone="doubt",
     ),
     Counter("compression.sent_payload", "bytes of the messages that were compressed to be sent"),
-    Counter("compression.sent_wire", "bytes of the frames that these messages became, with their heads"),
+    Counter("compression.sent_wire", "bytes of the frames of these messages, with their heads"),
     Counter("compression.received_payload", "bytes of the messages received on connections with compression"),
     Counter(
         "compression.received_wire",
@@ -1119,13 +1137,13 @@ OTHER_COUNTERS = (
     ),
     Counter(
         "codec.unsendable",
-        "messages of which the codec could make no frame",
+        "messages that the codec could not encode",
         "not sent: the codec could make no frame",
         tone="bad",
     ),
     Counter(
         "codec.not_taken",
-        "messages not sent, because the target had not acknowledged as many as it takes at a time",
+        "messages not sent, because the target had not acknowledged enough of the earlier ones",
         "not sent: the target had not acknowledged as many as it takes",
         tone="bad",
     ),
