@@ -514,7 +514,7 @@ CONNECTION_COUNTERS = (
     ),
     Counter(
         "connections.not_undone",
-        "steps of `[[prepare]]` that could not be taken back",
+        "steps of `[[prepare]]` that could not be undone",
         "steps not taken back",
         threshold=True,
         tone="doubt",

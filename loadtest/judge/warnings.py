@@ -218,7 +218,7 @@ TARGET_KINDS: dict[str, WarningKind] = {
     ),
     "not_undone": WarningKind(
         "steps of [[prepare]] could not be undone",
-        "{not_undone} steps of [[prepare]] were not taken back{told}: what they made is left in the target.",
+        "{not_undone} steps of [[prepare]] were not undone{told}: what they made is left in the target.",
         "Remove by hand what these steps made in the target; see run.log. A threshold on"
         " connections.not_undone judges it.",
         ("not_undone", "reasons"),
