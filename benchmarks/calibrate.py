@@ -149,7 +149,7 @@ def report(judged: list[Judged]) -> str:
         ]
     if streams:
         parts += [
-            "Five events 2 ms apart, in ms: measured (true). † not known: so many events shared a read.",
+            "Five events 2 ms apart, in ms: measured (true). † not judged: too many events shared a read.",
             _streams(streams),
         ]
     missed = [f"- {row.case.name}: {sentence}" for row in judged for sentence in row.missed]

@@ -57,7 +57,7 @@ CASES = (
         "/fragments",
         "events",
         "higher",
-        note="As burst, but for the frames.",
+        note="As burst, but each event comes in three frames.",
     ),
     Case(
         "deflate",
@@ -67,8 +67,8 @@ CASES = (
         "/deflate",
         "events",
         "higher",
-        note="As burst; permessage-deflate without context take-over; the first third of each event is in an"
-        " uncompressed block.",
+        note="As burst, with permessage-deflate without context take-over. The first third of each event is in "
+        "an uncompressed block.",
     ),
     Case(
         "echo-64k",
@@ -103,7 +103,7 @@ CASES = (
         "upgraded",
         "higher",
         connections=4000,
-        note="As connecting and leaving, with 4,000 connections; each shows a token of its own (JWT, HS256).",
+        note="As connecting and leaving, with 4,000 connections. Each shows a token of its own (JWT, HS256).",
     ),
     Case(
         "connect",
@@ -114,20 +114,20 @@ CASES = (
         "upgraded",
         "higher",
         connections=8000,
-        note="TCP, upgrade, closing handshake; nothing sent. `loadtest` and the bare loop open 8,000 at "
-        "once, hold them and close them; the others open and close one after the other, and hold none.",
+        note="TCP, upgrade and closing handshake; no messages. `loadtest` and bare sockets open 8,000 "
+        "connections at once, hold them and close them. The others open and close them one after the other.",
     ),
     Case(
         "storm",
         "A storm of 8,000 connections",
-        "ms that TCP took to connect, p50, as it says",
+        "ms of the TCP handshake, p50, as the generator reports",
         "storm",
         "/hold",
         "upgraded",
         "lower",
         connections=8000,
-        note="All at once, upgraded, held and closed. On loopback TCP connects within the call that asks for "
-        "it; what is above that is the generator's own delay. The others do not tell it.",
+        note="All at once: opened, upgraded, held and closed. On loopback, TCP connects within the system call "
+        "that asks for it. A longer time is the generator's own delay. The other tools do not report it.",
     ),
     Case(
         "hold",
@@ -138,8 +138,8 @@ CASES = (
         "open",
         "lower",
         connections=2000,
-        note="Resident memory of the process tree with 2,200 connections less that with 200. "
-        "`loadtest` pings each of them every 2 s and times the pong; the others do not.",
+        note="Resident memory of the process tree with 2,200 connections, minus the same with 200. "
+        "`loadtest` pings each connection every 2 s and times the pong; the others do not.",
     ),
     Case(
         "rate",
@@ -149,9 +149,9 @@ CASES = (
         "/echo",
         "messages",
         "lower",
-        note="50 connections. Per cent are per 2,000 messages a second that really came. Artillery and Tsung "
-        "have no such rate on open connections: 50 users wait 25 ms between a reply and the next message. "
-        "How a rate is spread decides what it costs: messages that leave together share a wake-up.",
+        note="50 connections. The CPU is for 2,000 messages a second that really came. Artillery and Tsung "
+        "cannot fix a rate on open connections: 50 users wait 25 ms between a reply and the next message. "
+        "Messages that leave together share a wake-up, so spreading them costs CPU.",
     ),
     Case(
         "processes",
@@ -161,7 +161,7 @@ CASES = (
         "/burst",
         "events",
         "higher",
-        note="Two cores, nothing pinned, and the server needs its share of them.",
+        note="Two cores, which the server uses too; nothing is pinned.",
     ),
 )
 

@@ -185,8 +185,8 @@ def told(found: dict[str, float], load: tuple[float, float]) -> str:
         "from a read to a message",
         "us an event",
         "events per CPU-second",
-        "the library alone, without frames",
-        "times it",
+        "the library alone, payloads only",
+        "times the library",
     ]
     rows = []
     for name, cost in found.items():

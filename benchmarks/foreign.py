@@ -131,7 +131,7 @@ ARTILLERY = Generator(
     "Artillery, steps",
     {
         "echo": "parsed by JSON.parse, matched by id; not timed",
-        "burst": "every event parsed, matched by id by a step of its own; not timed",
+        "burst": "every event parsed, matched by id in an own step; not timed",
         "connect": "not timed",
         "hold": "nothing",
         "rate": "as echo",
@@ -146,8 +146,8 @@ ARTILLERY = Generator(
 ARTILLERY_OWN = Generator(
     "Artillery, own JavaScript",
     {
-        "echo": "a function of one's own: parsed, matched, timed",
-        "burst": "a function of one's own: every event parsed, matched; whole turns timed",
+        "echo": "own function: parsed, matched, timed",
+        "burst": "own function: every event parsed, matched; whole turns timed",
         "fragments": "as burst",
         "echo-64k": "as echo",
         "echo-1m": "as echo",

@@ -129,7 +129,7 @@ def told(pairs: Sequence[Pair], load: tuple[float, float], seconds: float) -> st
     said = [
         f"{len(pairs)} pairs of {seconds:g} s at {per_s:,.0f} turns/s, the page asked once a second. Ratio:",
         f"median {statistics.median(ratios):.3f}, {min(ratios):.3f} to {max(ratios):.3f}; the page takes",
-        f"{more:.1f} % of a core in the median. Load average of the machine: {load[0]:.1f} at the begin,",
+        f"{more:.1f} % of a core in the median. Load average of the machine: {load[0]:.1f} at the beginning,",
         f"{load[1]:.1f} at the end, on {os.cpu_count()} cores.",
     ]
     return "\n".join((table(head, rows), "", *said))

@@ -13,7 +13,7 @@ Figures = Mapping[str, Sequence[Measured]]
 """By generator, in the order measured."""
 
 
-RATE_HEADS = ["it says: p50 / p99, ms", "the server says, ms", "p99 off by, ms", "within 0.1 ms of another"]
+RATE_HEADS = ["its own p50 / p99, ms", "true p50 / p99, ms", "error of p99, ms", "within 0.1 ms of another message"]
 
 
 def table(case: Case, figures: Figures, does: Mapping[str, str], ours: str) -> list[str]:
@@ -21,9 +21,7 @@ def table(case: Case, figures: Figures, does: Mapping[str, str], ours: str) -> l
     medians = {name: median(one.value for one in found) for name, found in figures.items() if found}
     rate = case.kind == "rate"
     heads = ["generator", f"{case.unit}: median", "lowest to highest", "runs"]
-    heads += [
-        "loadtest does, round by round" if case.better == "higher" else "loadtest takes, round by round"
-    ]
+    heads += ["loadtest does" if case.better == "higher" else "loadtest takes"]
     heads += RATE_HEADS if rate else []
     rule = ["---"] + ["--:"] * (len(heads) - 1) + ["---"]
     lines = [

@@ -153,7 +153,7 @@ METRICS = (
         "Response time",
         "first_event",
         "turn",
-        "from due to the first event",
+        "from the planned instant to the first event",
         placed=("first_ns", "waited_from_ns"),
         bounded=True,
         bounded_by="first_events",
@@ -165,7 +165,7 @@ METRICS = (
         "Response time",
         "completion",
         "turn",
-        "from due to the last event",
+        "from the planned instant to the last event",
         placed=("done_ns", "waited_from_ns"),
         bounded_by="ends",
         by_kind=True,
@@ -176,7 +176,8 @@ METRICS = (
         "Response time",
         "first_audio",
         "audio",
-        "from due to the first event that is `audio`; if the turn sends chunks, from when the last was due",
+        "from the planned instant to the first event that is `audio`; if the turn sends chunks, from when the"
+        " last one was due",
         bounded=True,
         by_kind=True,
         shown_before="turn.completion",
@@ -187,7 +188,7 @@ METRICS = (
         "Service time",
         "first_event_service",
         "turn",
-        "from sent to the first event",
+        "from sending to the first event",
         placed=("first_ns", "sent_ns"),
         bounded=True,
         bounded_by="first_events",
@@ -199,7 +200,7 @@ METRICS = (
         "Service time",
         "first_audio_service",
         "audio",
-        "from sent to the first event that is `audio`",
+        "from sending to the first event that is `audio`",
         bounded=True,
         by_kind=True,
     ),
@@ -209,7 +210,7 @@ METRICS = (
         "Service time",
         "completion_service",
         "turn",
-        "from sent to the last event",
+        "from sending to the last event",
         placed=("done_ns", "sent_ns"),
         bounded_by="ends",
         by_kind=True,
@@ -266,7 +267,7 @@ METRICS = (
         "Generator",
         "lateness",
         "connection",
-        "from due to sent",
+        "from the planned instant to sending",
         placed=("sent_ns", "intended_ns"),
         by_kind=True,
     ),
@@ -276,10 +277,10 @@ METRICS = (
         "Generator",
         "chunk_lateness",
         "chunk",
-        "from when a chunk of a file was due to sent; the chunk that opens a turn is left out",
+        "from when a chunk of a file was due to its sending; without the chunk that opens a turn",
         by_kind=True,
     ),
-    Metric("receive.lag", "receive lag", "Generator", "receive_lag", "lag", "from arrived to handled"),
+    Metric("receive.lag", "receive lag", "Generator", "receive_lag", "lag", "from arrival to handling"),
     Metric(
         "reconnect.time",
         "reconnect",
@@ -296,7 +297,7 @@ METRICS = (
         "Delivery",
         "delivery_time",
         "delivery",
-        "from sent to the arrival of a copy, for each receiver",
+        "from sending to the arrival of a copy, for each receiver",
     ),
     Metric(
         "delivery.skew",
@@ -304,7 +305,7 @@ METRICS = (
         "Delivery",
         "delivery_skew",
         "delivery",
-        "from the arrival of the first copy of a message to that of the last",
+        "from the arrival of the first copy of a message to the arrival of the last copy",
     ),
     Metric(
         "event.age",
@@ -312,7 +313,7 @@ METRICS = (
         "Age",
         "age",
         "age",
-        "from the time that the target wrote in an event to its arrival",
+        "from the time that the target wrote in an event to the event's arrival",
         bounded=True,
         by_kind=True,
     ),
@@ -339,7 +340,7 @@ RATES = (
     Rate(
         "events_received_per_s",
         "events received",
-        "events that answered turns of the measured part; if nothing is sent, all that came in it",
+        "events that answered turns of the measured part; if the run sends nothing, all events in that part",
     ),
     Rate("events_sent_per_s", "messages sent", "messages sent in the measured part", "turns_per_s"),
     Rate("turns_per_s", "turns complete", "turns of the measured part that were complete", "turns_per_s"),
@@ -403,7 +404,7 @@ class Counter:
 OUTCOMES = (
     Counter(
         "turns.complete",
-        "their end came, and all that the protocol requires with it",
+        "their end came, and nothing that the protocol requires was missing",
         "complete",
         hot=True,
         always=True,
@@ -426,12 +427,20 @@ OUTCOMES = (
             by_kind=True,
         )
         for key, label, help_ in (
-            ("failed", "failed", "a failure event, or a required event, a pair or the order was missing"),
+            (
+                "failed",
+                "failed",
+                "a failure event came, something required was missing, or the order was wrong",
+            ),
             ("timed_out", "timed out", "no end came within the timeout"),
             ("lost", "lost with their connection", "their connection ended first"),
             ("refused", "refused", "the target refused the turn"),
             ("abandoned", "abandoned by us", "we left: the run was over, or was interrupted"),
-            ("not_attempted", "not attempted", "due; their connection was not ready in time, or backed up"),
+            (
+                "not_attempted",
+                "not attempted",
+                "due, but not sent: their connection was not ready in time, or the target did not read",
+            ),
         )
     ),
 )
@@ -506,14 +515,14 @@ CONNECTION_COUNTERS = (
     ),
     Counter(
         "connections.not_undone",
-        "steps of `[[prepare]]` that could not be taken back",
+        "steps of `[[prepare]]` that could not be undone",
         "steps not taken back",
         threshold=True,
         tone="doubt",
     ),
     Counter(
         "connections.told_to_wait",
-        "refused with a Retry-After that is longer than the next wait; we wait that long",
+        "refused with a Retry-After longer than our next wait; we wait as long as it says",
         "told to wait longer (Retry-After)",
     ),
     Counter(
@@ -548,24 +557,25 @@ CONNECTION_COUNTERS = (
     ),
     Counter(
         "connections.lookups_failed",
-        "lookups in mid-run that found nothing; users keep to the known addresses",
+        "lookups during the run that found nothing; users keep the known addresses",
         tone="doubt",
     ),
-    Counter("connections.address_found", "lookups in mid-run that found this address", by="address"),
+    Counter("connections.address_found", "lookups during the run that found this address", by="address"),
     Counter(
         "connections.address_connected",
-        "attempts that connected, if the name has several addresses or was looked up again",
+        "attempts that connected; only if the name has several addresses or was looked up again",
         by="address",
     ),
     Counter(
         "connections.address_failed",
-        "attempts that failed, or were slower than a later attempt, if the name has several addresses or was"
-        " looked up again",
+        "attempts that failed or were slower than a later attempt; only if the name has several addresses or"
+        " was looked up again",
         by="address",
     ),
     Counter(
         "connections.address_called_off",
-        "attempts that were not needed any more, if the name has several addresses or was looked up again",
+        "attempts that were not needed any more; only if the name has several addresses or was looked up"
+        " again",
         by="address",
     ),
     Counter(
@@ -584,7 +594,7 @@ CONNECTION_COUNTERS = (
     ),
     Counter(
         "connections.beyond_codec",
-        "given up by us: the codec could not read what came, or not within its limits",
+        "given up by us: the codec could not read what came, or it exceeded the codec's limits",
         "given up by us: the codec could not read on",
         kept_as="ended_by_us.codec",
         tone="bad",
@@ -650,7 +660,7 @@ EVENT_COUNTERS = (
     ),
     Counter(
         "events.lost",
-        "missing between the sequence numbers of their turn",
+        "did not come: the sequence numbers of their turn have a gap",
         "lost",
         hot=True,
         always=True,
@@ -737,8 +747,8 @@ EVENT_COUNTERS = (
     ),
     Counter(
         "events.after_failure",
-        "the first four that came after their turn had failed or was refused; they are among the late, and no"
-        " fault of delivery",
+        "the first four that came after their turn failed or was refused; counted as late too, but no fault"
+        " of delivery",
         "of the late: their turn had failed",
     ),
     Counter(
@@ -751,14 +761,14 @@ EVENT_COUNTERS = (
     ),
     Counter(
         "events.ignored",
-        "do not count, as the protocol says",
+        "ignored, as the protocol says",
         "ignored as the protocol says",
         always=True,
         tone="good",
     ),
     Counter(
         "events.resumed",
-        "answered a turn on the user's next connection, after its own was lost",
+        "answered a turn on its user's next connection, after the turn's own was lost",
         "resumed (on the next connection)",
         threshold=True,
         share_of="events.expected",
@@ -841,7 +851,7 @@ EVENT_COUNTERS = (
     Counter("events.dated", "carried the time at which the target sent them", "with the target's time"),
     Counter(
         "events.undated",
-        "had a value in place of the time at which they were sent that could not be read as a time",
+        "had a value where the time of sending belongs, but it was not a time",
         "with a time that could not be read",
         tone="doubt",
     ),
@@ -861,13 +871,14 @@ EVENT_COUNTERS = (
     ),
     Counter(
         "events.unanswered",
-        "requests and heartbeats of the target that were not answered: over 1,000 a second on a connection",
+        "requests and heartbeats of the target, not answered because over 1,000 a second came on a"
+        " connection",
         "requests of the target, too many to answer",
         tone="doubt",
     ),
     Counter(
         "events.value_too_large",
-        "values of more than 4,096 characters, which a protocol should have stored and did not",
+        "values that a protocol wants stored, but that are longer than 4,096 characters",
         "values too large to keep",
         tone="doubt",
     ),
@@ -900,12 +911,12 @@ TURN_COUNTERS = (
     Counter("turns.numbered", "turns whose events carried sequence numbers", hot=True, always=True),
     Counter(
         "turns.no_first_event",
-        "turns that did not end well and got no event; if they have no end, none within `timeout`",
+        "turns that did not end well and got no event; if turns have no end: no event within `timeout`",
         by_kind=True,
     ),
     Counter(
         "turns.resumed",
-        "of those lost, ended on the next connection",
+        "lost turns that ended on their user's next connection",
         "of those lost, ended on the next connection",
         threshold=True,
         share_of="turns.due",
@@ -926,7 +937,7 @@ TURN_COUNTERS = (
     ),
     Counter(
         "turns.ends_unasked",
-        "ends that came by order when no turn was left to end, and the one before was complete",
+        "ends matched by order that came when no turn was left to end, after a complete turn",
         "ends that no turn waited for",
         threshold=True,
         share_of="turns.due",
@@ -1024,7 +1035,7 @@ DELIVERY_COUNTERS = (
     ),
     Counter(
         "deliveries.duplicate",
-        "copies that came to a user again, if a turn has one event",
+        "copies that a user got again; only if a turn has one event",
         "duplicate",
         threshold=True,
         share_of="deliveries.due",
@@ -1033,14 +1044,19 @@ DELIVERY_COUNTERS = (
 )
 
 CHAOS_COUNTERS = (
-    Counter("chaos.malformed.sent", "broken messages sent, in sum and", "broken messages sent", by="kind"),
+    Counter(
+        "chaos.malformed.sent",
+        "broken messages sent, in total and by kind",
+        "broken messages sent",
+        by="kind",
+    ),
     Counter("chaos.leavers.left", "users who left in mid-turn", "left in mid-turn"),
     Counter(
         "chaos.leavers.too_late",
         "turns that were over before their user could leave",
         "turns over before their user could leave",
     ),
-    Counter("chaos.slow.turns.begun", "turns of slow readers", "turns begun by slow readers"),
+    Counter("chaos.slow.turns.begun", "turns of slow readers that were begun", "turns begun by slow readers"),
     Counter("chaos.slow.turns.complete", "turns of slow readers that were complete", "of these complete"),
     Counter("chaos.slow.turns.timed_out", "turns of slow readers that timed out", "of these timed out"),
     *(
@@ -1068,8 +1084,8 @@ CHAOS_COUNTERS = (
 
 OTHER_COUNTERS = (
     Counter("tasks.raised", "exceptions raised by tasks of users written in Python"),
-    Counter("tasks.failed", "times that such a task said that it failed"),
-    Counter("tasks.raised_by", "exceptions raised by such tasks", by="exception"),
+    Counter("tasks.failed", "failures that tasks of users written in Python reported"),
+    Counter("tasks.raised_by", "exceptions raised by tasks of users written in Python", by="exception"),
     Counter("bytes.sent", "bytes written: frames with their heads", "sent", hot=True, always=True),
     Counter("bytes.received", "bytes read: frames with their heads", "received", hot=True, always=True),
     Counter("pings.sent", "pings sent", hot=True, always=True),
@@ -1077,10 +1093,13 @@ OTHER_COUNTERS = (
     Counter(
         "pings.in_flight", "pings without an answer, younger than `ping_timeout` when their connection ended"
     ),
-    Counter("heartbeats.sent", "heartbeats sent by our clock"),
-    Counter("heartbeats.answered", "answers to such heartbeats"),
+    Counter("heartbeats.sent", "heartbeats that loadtest sent on its own timer"),
+    Counter("heartbeats.answered", "answers to heartbeats that loadtest sent on its own timer"),
     Counter("heartbeats.missed", "connections given up because such a heartbeat was not answered"),
-    Counter("heartbeats.not_scheduled", "heartbeats whose interval the target did not dictate as a number"),
+    Counter(
+        "heartbeats.not_scheduled",
+        "heartbeats not scheduled, because the interval that the target sent was not a number",
+    ),
     Counter("http.answered", "requests of turns by HTTP that were answered with success", "answered well"),
     Counter(
         "http.refused",
@@ -1106,7 +1125,7 @@ OTHER_COUNTERS = (
         tone="doubt",
     ),
     Counter("compression.sent_payload", "bytes of the messages that were compressed to be sent"),
-    Counter("compression.sent_wire", "bytes of the frames that these messages became, with their heads"),
+    Counter("compression.sent_wire", "bytes of the frames of these messages, with their heads"),
     Counter("compression.received_payload", "bytes of the messages received on connections with compression"),
     Counter(
         "compression.received_wire",
@@ -1119,13 +1138,13 @@ OTHER_COUNTERS = (
     ),
     Counter(
         "codec.unsendable",
-        "messages of which the codec could make no frame",
+        "messages that the codec could not encode",
         "not sent: the codec could make no frame",
         tone="bad",
     ),
     Counter(
         "codec.not_taken",
-        "messages not sent, because the target had not acknowledged as many as it takes at a time",
+        "messages not sent, because the target had not acknowledged enough of the earlier ones",
         "not sent: the target had not acknowledged as many as it takes",
         tone="bad",
     ),

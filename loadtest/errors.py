@@ -40,7 +40,7 @@ class Exit(enum.IntEnum):
 
 
 _EXIT_CODES = {
-    Exit.PASS: ("pass", "pass: everything asked for was measured and held"),
+    Exit.PASS: ("pass", "pass: everything asked for was measured and passed"),
     Exit.FAIL: ("fail", "fail: measured, and a threshold was missed"),
     Exit.CONFIG: ("usage", "usage or configuration is wrong; nothing was sent"),
     Exit.UNREACHABLE: (
@@ -49,10 +49,10 @@ _EXIT_CODES = {
     ),
     Exit.INVALID: (
         "invalid",
-        "invalid: measured, but not to be believed, for a cause in the generator or in the measurement",
+        "invalid: measured, but not to be believed, because of the generator or the measurement",
     ),
     Exit.INTERNAL: ("our crash", "internal error of loadtest: nothing may be concluded"),
-    Exit.INTERRUPTED: ("interrupted", "interrupted; what was measured is kept and marked"),
+    Exit.INTERRUPTED: ("interrupted", "interrupted; what was measured is stored and marked"),
 }
 """Word and sentence of each code: ``--help`` and the tables of README.md and measuring.md say it."""
 

@@ -196,7 +196,7 @@ def test_the_readme_says_what_the_table_says() -> None:
     }
     readme = " ".join((ROOT / "README.md").read_text("utf-8").split())
     said = re.search(
-        r"enters ([\d,]+) events a second, ([\d.]+) times .*? and ([\d.]+) times a JavaScript", readme
+        r"handles ([\d,]+) events a second, ([\d.]+) times .*? and ([\d.]+) times a JavaScript", readme
     )
     assert said
     peers = [cells[name][4].split()[0] for name in ("Locust + websockets.sync", "Artillery, own JavaScript")]

@@ -30,16 +30,15 @@ TARGET_KINDS: dict[str, WarningKind] = {
         "Give the address of a real backend with --target.",
     ),
     "load_not_reached_by_target": WarningKind(
-        "planned turns or connections were not begun because of the target: it refused or closed connections,"
-        " it let them wait longer than a turn may wait, or it did not read 16 MiB that waited on one"
-        " connection",
+        "planned turns or connections were not begun because of the target. It refused or closed"
+        " connections, let them wait longer than a turn's timeout, or left 16 MiB unread on a connection",
         "{missing} of {asked} planned {what} were not begun{measured}: the target {told}.",
         "See the refusals and closes. The ratios count what is missing.",
         ("missing", "asked", "what", "measured_missing", "measured_due", "not_read"),
     ),
     "batched_not_streamed": WarningKind(
-        "at least nine in ten turns took 20 ms or more, and nine in ten of these received all their events in"
-        " the last tenth of their time; not raised if delays of the generator could look the same",
+        "at least nine in ten turns took 20 ms or more. Nine in ten of these received all their events in"
+        " the last tenth of their time. Not raised if the generator's own delays could look the same",
         "The target answers in batches: the first event came after {share} of the turn's time, and all others"
         " right after it (medians of {turns} turns; a turn took {service}).",
         "If the target is meant to stream, look for buffering in the backend or in a proxy before it.",
@@ -71,7 +70,7 @@ TARGET_KINDS: dict[str, WarningKind] = {
         ("variables",),
     ),
     "rate_limited_by_plan": WarningKind(
-        "a threshold names a rate that the configured rate limited",
+        "a threshold is on a rate, and the configured rate limited this rate",
         "{name} was limited by the configured rate: it says that the target kept up, not what it could do.",
         "To find the capacity, raise the load, or use the closed model without think time.",
         ("name", "value", "n"),
@@ -121,24 +120,24 @@ TARGET_KINDS: dict[str, WarningKind] = {
         "no; but the run fails",
     ),
     "turn_path_never_matched": WarningKind(
-        "events came, and none of them carried the id of a turn where the protocol looks for it",
+        "events came, but none carried the id of a turn at the protocol's `turn` path",
         "{unmatched} events came, and not one carried the id of a turn at {paths}; top-level keys seen:"
         " {keys}.",
-        "Correct `turn` under [events] in the protocol: the path of the id that the message sent."
+        "Correct `turn` under [events] in the protocol: it is the path of the id that the message sent."
         " slowest.jsonl has the frames.",
         ("unmatched", "turn", "keys"),
     ),
     "type_path_never_matched": WarningKind(
-        "no turn ended, and the last event of every turn that timed out had no type where the protocol looks"
-        " for it",
+        "no turn ended, and the last events of the turns that timed out had no type at the protocol's"
+        " `type` path",
         "{timed_out} turns timed out, and their last events had no type at {paths}; top-level keys seen:"
         " {keys}.",
-        "Correct `type` under [events] in the protocol: the path of the events' type. slowest.jsonl has the"
-        " frames.",
+        "Correct `type` under [events] in the protocol: it is the path of the events' type. slowest.jsonl"
+        " has the frames.",
         ("timed_out", "begun", "last", "type", "keys"),
     ),
     "end_never_seen": WarningKind(
-        "turns received events, and in the whole run no event ended a turn",
+        "turns received events, but no event ended a turn in the whole run",
         "{timed_out} of {begun} turns timed out{when}, and no event ended a turn: none of {ends} came{told}.",
         "Under [events], set `end` to the type of the event that ends a turn. See Broken turns.",
         ("timed_out", "begun", "last", "end"),
@@ -150,15 +149,15 @@ TARGET_KINDS: dict[str, WarningKind] = {
         ("timed_out", "begun", "last"),
     ),
     "delivery_faults": WarningKind(
-        "events were lost, late, duplicate, out of order or of no turn, or a required event or one of a pair"
-        " was missing",
+        "events were lost, late, duplicate, out of order or of no turn. Or a required event, or one of a"
+        " pair, was missing",
         "Events were not delivered as the protocol promises: {told}.",
         "See slowest.jsonl for the frames. Add thresholds on events.* to judge them.",
         ("lost", "duplicate", "out_of_order", "late", "unmatched", "missing_required", "unpaired"),
     ),
     "sequence_not_followed": WarningKind(
-        "the sequence numbers of some turns do not count their events: a gap is wider than 65,536, a number"
-        " is below `sequence_start`, or it is not a whole number",
+        "the sequence numbers of some turns cannot be used: a gap is over 65,536, or a number is below"
+        " `sequence_start` or not a whole number",
         "{turns} of {begun} turns carried sequence numbers that do not count their events ({told}). Which"
         " events of these turns were lost, duplicate or out of order is not known.",
         "Correct `sequence` and `sequence_start` under [events] in the protocol, or the target's numbers."
@@ -167,13 +166,14 @@ TARGET_KINDS: dict[str, WarningKind] = {
         "no; but loss, duplicates and order are null, and thresholds on them are not measured",
     ),
     "refused_connections": WarningKind(
-        "the target refused connections, by layer",
+        "the target refused connections",
         "{refused} of {attempted} connection attempts to {where} were refused: {told}.",
         "See run.log for every kind of refusal.",
         ("refused", "attempted", "layers", "reasons"),
     ),
     "unexpected_closes": WarningKind(
-        "connections ended before we left them: the target closed them, they broke, or we gave them up",
+        "connections ended before loadtest left them: the target closed them, they broke, or loadtest gave"
+        " them up",
         "{closed} connections ended before we left them{when}: {told}.",
         "See the close codes (1006: without a close frame) and the target's log.",
         ("closed", "codes", "ended_by_us", "reasons"),
@@ -187,17 +187,18 @@ TARGET_KINDS: dict[str, WarningKind] = {
         "no; connections.ready.ratio counts them",
     ),
     "stray_errors": WarningKind(
-        "errors by the protocol's `fail` or `refuse` ended no turn: they named no turn, or one that was"
-        " complete",
+        "errors (`fail` or `refuse` of the protocol) ended no turn: they named none, or a turn that was"
+        " already complete",
         "{errors} errors of the target ended no turn: they named no turn, or one that was complete.",
-        "See slowest.jsonl for the frames. loadtest counted as done what these errors refuse. If they are no"
-        " failures, remove them from `fail` or `refuse` in the protocol.",
+        "See slowest.jsonl for the frames. Turns that these errors refuse may be counted as complete. If"
+        " they are no failures, remove them from `fail` or `refuse` in the protocol.",
         ("errors", "begun"),
         "no; but the run fails if their number exceeds 1 % of the turns due. A threshold on"
         " events.stray_errors replaces this limit",
     ),
     "ends_came_again": WarningKind(
-        "events that end a turn came for turns that were complete, or that had received the same end before",
+        "events that end a turn came for turns that were already complete, or that had already received"
+        " this end",
         "{ended_again} ends of turns came again. Either the target sends them twice, or the protocol's `end`"
         " (or `end_all`) names events that come more than once.",
         "See slowest.jsonl for the frames. If the protocol file is wrong, let `end` name only the last event"
@@ -207,23 +208,24 @@ TARGET_KINDS: dict[str, WarningKind] = {
         " replaces this limit",
     ),
     "requests_refused": WarningKind(
-        "events completed turns, although the target did not answer their HTTP request with success",
+        "turns were complete, although the target did not answer their HTTP request with success",
         "{refused} turns were complete, although the target did not answer their HTTP request with success.",
-        "See the target's log, and slowest.jsonl for the first words of the answers. A client would have"
-        " taken these turns for refused.",
+        "See the target's log, and slowest.jsonl for the first words of the answers. A client would count"
+        " these turns as refused.",
         ("refused", "due"),
         "no; but the run fails if their number exceeds 1 % of the turns due. A threshold on"
         " turns.request_refused replaces this limit",
     ),
     "not_undone": WarningKind(
-        "steps of [[prepare]] could not be taken back",
-        "{not_undone} steps of [[prepare]] were not taken back{told}: what they made is left in the target.",
-        "Clean the target up by hand; see run.log. A threshold on connections.not_undone judges it.",
+        "steps of [[prepare]] could not be undone",
+        "{not_undone} steps of [[prepare]] were not undone{told}: what they made is left in the target.",
+        "Remove by hand what these steps made in the target; see run.log. A threshold on"
+        " connections.not_undone judges it.",
         ("not_undone", "reasons"),
     ),
     "left_unanswered": WarningKind(
-        "we closed connections, and on more than 1 % of them the target did not answer our last message"
-        " (`leave` of [connect])",
+        "loadtest closed connections, and on more than 1 % of them the target did not answer the last"
+        " message (`leave`)",
         "The target did not answer `leave` on {left_unanswered} of the {left} connections that we closed: it"
         " said nothing in time, closed with an error, or broke the connection.",
         "See the target's log, or correct `leave` in the protocol file. A threshold on"
@@ -231,16 +233,16 @@ TARGET_KINDS: dict[str, WarningKind] = {
         ("left_unanswered", "left"),
     ),
     "address_failed": WarningKind(
-        "the target's name has several addresses; one refused a connection or was too slow, while another"
-        " accepted one",
+        "the target's name has several addresses. One of them refused a connection or was too slow, while"
+        " another accepted one",
         "{share} addresses of the target's name failed: {told}.",
         "See whether a server listens at each address: a client that tries only one of them may get no"
         " connection. target.addresses sets which addresses are tried first.",
         ("addresses", "failed"),
     ),
     "address_changed": WarningKind(
-        "loadtest looked the target's name up again for users who came back, and found addresses that it"
-        " did not have at the beginning",
+        "loadtest looked up the target's name again for users who came back. It found addresses that were"
+        " not there at the beginning",
         "During the run, the target's name resolved to {told}; it did not at the beginning. Users who"
         " reconnected used this address.",
         "Nothing to do if the target moved, for example in a deployment. First connections of users still go"
@@ -248,29 +250,30 @@ TARGET_KINDS: dict[str, WarningKind] = {
         ("lookups", "found"),
     ),
     "lookups_failed": WarningKind(
-        "loadtest looked the target's name up again for users who came back, and found nothing; they used the"
-        " known addresses",
+        "loadtest looked up the target's name again for users who came back, and found nothing. These users"
+        " used the known addresses",
         "{failed} of {lookups} lookups of the target's name in mid-run failed{told}.",
         "Check the name service (DNS). Users who reconnect to an address that the target left are refused.",
         ("failed", "lookups", "reasons"),
     ),
     "pings_unanswered": WarningKind(
-        "we gave a connection up as silent, or at the end more pings were unanswered than could still be in"
-        " flight",
+        "loadtest gave up a connection because it was silent. Or at the end, more pings were unanswered"
+        " than can still be in flight",
         "{unanswered} of {sent} pings were never answered.",
         "See whether the target, or a proxy before it, answers control frames.",
         ("unanswered", "sent"),
     ),
     "heartbeats_unanswered": WarningKind(
-        "we gave a connection up because the target did not answer a heartbeat of the protocol in time",
+        "loadtest gave up a connection because the target did not answer a heartbeat of the protocol in time",
         "{missed} connections were given up because a heartbeat was not answered ({sent} were sent).",
         "See whether the target answers heartbeats, and whether `answer` in the protocol fits its answers.",
         ("missed", "sent"),
     ),
     "answers_withheld": WarningKind(
-        "the target sent more than 1,000 requests a second on one connection; loadtest answers no more",
+        "the target sent over 1,000 requests a second on one connection, and loadtest did not answer the"
+        " rest",
         "{withheld} requests of the target were not answered: a connection answers 1,000 a second.",
-        "The target is not to blame for turns that waited for such an answer. Spread them over more"
+        "The target is not to blame for turns that waited for such an answer. Spread the turns over more"
         " connections, or lower the load.",
         ("withheld", "answered"),
     ),
@@ -279,14 +282,14 @@ TARGET_KINDS: dict[str, WarningKind] = {
 
 GENERATOR_KINDS: dict[str, WarningKind] = {
     "generator_saturated": WarningKind(
-        "a generator process used more than 90 % of a core, on average over the measured part or in more than"
-        " a tenth of its seconds; a single such second is reported too, and does not spoil the run",
+        "a generator process used over 90 % of a core, on average or in more than a tenth of the measured"
+        " seconds. A single such second is reported too, but does not spoil the run",
         "A generator process used {mean} of a core on average and {max} at most"
         " ({saturated} of {seconds} seconds above 90 %).",
         "Use more --processes or more machines, or lower the load.",
         ("mean", "max", "saturated", "seconds"),
-        "in the open model yes, unless only single seconds were busy; in the closed model no, but"
-        " response-time thresholds below ten times the p99 of lateness are not measured",
+        "in the open model: yes, unless only single seconds were busy. In the closed model: no. But"
+        " thresholds on response time below ten times the p99 of lateness are not measured",
     ),
     "generator_unwatched": WarningKind(
         "connections were ready, and the generator's CPU was not read in any second of the measured part",
@@ -296,7 +299,7 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
         "yes",
     ),
     "cpu_not_read": WarningKind(
-        "this platform does not tell a process its CPU time",
+        "this platform does not report the CPU time of a process",
         "This platform does not tell the generator its CPU time, so whether it was saturated is unknown.",
         "Watch the generator's CPU from outside, or run it on Linux, macOS or Windows.",
         ("system",),
@@ -308,15 +311,15 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
         "End what else runs on this machine, give the generator cores of its own, or use another machine."
         " send.lateness and receive.lag show what it cost.",
         ("mean", "max", "seconds"),
-        "no; its cost shows in lateness and receive lag, and is judged there",
+        "no; its cost is judged",
     ),
     "generator_stood_still": WarningKind(
-        "the event loop of a generator process was late by a second or more: for more than 10 % of the"
-        " measured part in sum, or once for longer than a turn's timeout. The process was suspended (a"
-        " closed laptop, a paused virtual machine, a throttled container), or something blocked it",
+        "the event loop of a generator process was late by a second or more. In sum this was over 10 % of"
+        " the measured part, or once longer than a turn's timeout. The process was suspended (a closed"
+        " laptop, a paused virtual machine, a throttled container), or something blocked it",
         "The generator stood still for {stood_still_ms} of the measured part, {longest_ms} at a stretch. It"
         " neither sent nor read in that time, so nothing is known of it.",
-        "Run it on a machine that is not suspended, paused or throttled (see cpu.stat of its cgroup).",
+        "Run loadtest on a machine that is not suspended, paused or throttled (see cpu.stat of its cgroup).",
         ("stood_still_ms", "longest_ms"),
         "yes",
     ),
@@ -329,7 +332,8 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
         "Use more --processes, lower the load, or look at service time, which does not include the delay.",
         ("lateness_ms", "allowed_ms", "thresholds"),
         "no. A threshold that passes still passes. A missed threshold on response time counts as not"
-        " measured, unless service time misses it too, or response time minus our longest delay does",
+        " measured. It stays missed if service time misses it too, or if response time minus the longest"
+        " delay does",
     ),
     "pace_not_kept": WarningKind(
         "chunks of a file went out late: p99 of `chunk.lateness` exceeds a tenth of the time between two"
@@ -337,15 +341,15 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
         "{share} sent {lateness_ms} or more after it was due (allowed: {allowed_ms}). Either the generator"
         " was late, or the target did not read. The target did not hear the file at its pace, so no time of"
         " this run counts.",
-        "See send.lateness. If it is small, find out why the target does not read. Else use more --processes,"
-        " lower the load, or give the generator cores of its own.",
+        "See send.lateness. If it is small, find out why the target does not read. Otherwise use more"
+        " --processes, lower the load, or give the generator cores of its own.",
         ("lateness_ms", "allowed_ms", "n"),
         "yes",
     ),
     "connections_not_opened": WarningKind(
-        "this machine could not open connections, because it ran out of open files (EMFILE, ENFILE), memory"
+        "this machine could not open connections. It ran out of open files (EMFILE, ENFILE), memory"
         " (ENOBUFS, ENOMEM) or local ports (EADDRNOTAVAIL, EADDRINUSE). These attempts never reached the"
-        " target, so none of them counts as refused",
+        " target, so they do not count as refused",
         "This machine could not open {not_opened} of {attempted} connections: {told}.",
         "Files: raise ulimit -n. Ports: raise net.ipv4.ip_local_port_range, give the target several"
         " source_addresses, or use more machines.",
@@ -353,8 +357,8 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
         "yes",
     ),
     "load_not_reached_by_generator": WarningKind(
-        "planned connections were never attempted, or planned turns were not begun though the target refused,"
-        " closed and delayed nothing",
+        "planned connections were not attempted, or planned turns were not begun, and the target is not the"
+        " reason",
         "{missing} of {asked} planned {what} were not begun{measured}, and the target is not the reason.",
         "Use more --processes or more machines, or lower the load.",
         ("missing", "asked", "what", "measured_missing", "measured_due"),
@@ -363,28 +367,29 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
     "too_few_samples": WarningKind(
         "a threshold names a percentile that needs more samples than the run has",
         "{name} needs {needed} samples; the run has {n}.",
-        "Run longer, or judge a coarser percentile.",
+        "Run longer, or use a lower percentile.",
         ("name", "needed", "n"),
         "no; the threshold counts as not measured",
     ),
     "worker_lost": WarningKind(
         "a worker process ended or fell silent before its last interval arrived",
         "A worker was lost, and with it what it had measured and not yet sent.",
-        "See its stderr (on its own machine, if remote), then run again.",
+        "See the worker's stderr (on its own machine, if remote), then run again.",
         ("worker",),
         "yes",
     ),
     "intervals_refused": WarningKind(
-        "an interval arrived that its worker cannot have measured: it came twice or too late, was damaged, or"
+        "loadtest refused a second (interval) of a worker: it came twice or too late, was damaged, or"
         " belongs to no second of this run",
         "Intervals that arrived on the workers' port were refused. Earlier intervals of the same worker"
         " cannot be trusted either.",
-        "Give master and workers a key (--key-env), and start every worker once.",
+        "Give master and workers a key (--key-env), and start every worker only once.",
         ("n",),
         "yes",
     ),
     "copies_not_followed": WarningKind(
-        "several processes drove the run, and which copies for an audience one of them received is not known",
+        "several processes drove the run, and it is not known which copies for an audience one of them"
+        " received",
         "Copies for the members of an audience were not followed, so deliveries were not measured.",
         "Run again. If there were too many copies for one process, use more processes.",
         ("reason",),
@@ -397,7 +402,7 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
         "yes",
     ),
     "clock_step_injected": WarningKind(
-        "LOADTEST_CLOCK_STEP was set, which makes every clock of loadtest coarser, for tests",
+        "LOADTEST_CLOCK_STEP was set. It is for tests, and makes every clock of loadtest coarser",
         "Every clock was made coarser on purpose, to steps of {step}; shorter durations are shown as"
         " '< {step}'.",
         "Unset LOADTEST_CLOCK_STEP.",
@@ -416,26 +421,24 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
         ("system",),
     ),
     "replies_by_order_after_timeout": WarningKind(
-        "replies were matched to turns by their order, and came after a turn of their connection had timed"
-        " out; each of them may answer an earlier turn",
+        "replies that are matched by order came after a turn of their connection had timed out. Each of"
+        " them may answer an earlier turn",
         "{events} of {received} events were matched by order after a turn of their connection had timed out"
         " ({timed_out} turns did). Each may answer an earlier turn than the one it was counted for.",
         "Give the protocol a turn id ([events] turn), or a longer timeout. Until then look at ratios, not at"
         " times.",
         ("events", "received", "timed_out"),
-        "no; but if they are more than 1 % of the events of the measured part, thresholds on times of turns"
-        " count as not measured",
+        "no. But if they are over 1 % of the measured events, thresholds on times of turns are not measured",
     ),
     "answers_by_order_unsure": WarningKind(
-        "answers are matched to turns by their order, several turns were in flight on a connection, and the"
-        " protocol does not say that the target answers in order",
+        "answers are matched by order, and several turns were in flight on a connection. The protocol does"
+        " not say that the target answers in order",
         "{events} of {received} events were matched by order while several turns were in flight on their"
         " connection. Which turn each of them answers is not known.",
         "Give the protocol a turn id ([events] turn), or send one turn at a time. If the target answers in"
         " order, say `ordered = true`.",
         ("events", "received"),
-        "no; but if they are more than 1 % of the events of the measured part, thresholds on times of turns"
-        " count as not measured",
+        "no. But if they are over 1 % of the measured events, thresholds on times of turns are not measured",
     ),
     "answers_contradict_order": WarningKind(
         "turns matched by order ended without what the protocol requires, while several turns were in flight"
@@ -444,35 +447,37 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
         " their connection. The answers do not come in the order that the protocol file assumes.",
         "Correct the protocol file: give it a turn id ([events] turn), or send one turn at a time.",
         ("turns", "begun"),
-        "no; but thresholds that only these turns miss count as not measured",
+        "no; but thresholds that only these turns miss are not measured",
     ),
     "coalesced_reads": WarningKind(
-        "events shared a read with a later frame: more than 1 % of the events of the measured part, or the"
-        " first or last events of enough turns to make p99, or a coarser percentile, an upper bound",
+        "events shared a read with a later frame: over 1 % of the measured events. Or they made p99, or a"
+        " lower percentile of turns, an upper bound",
         "{share} of the events shared a read with a later frame, and have the time stamp of that frame."
         " First-event times and gaps may be slightly too high, never too low{told}.",
-        "Completion is exact with one turn in flight on a connection.",
+        "Completion is exact if a connection has only one turn in flight.",
         ("share", "received", "bounds"),
     ),
     "age_by_two_clocks": WarningKind(
-        "events carried the time at which the target sent them, and the two clocks agree within their"
+        "events carried the target's time of sending, and its clock and loadtest's clock agree within their"
         " uncertainty",
         "Ages of events are the difference of the target's clock and ours{where}: the true age may be"
         " {told}.",
-        "If target and generator are two hosts, set both clocks by NTP or PTP. Times with more digits give"
-        " exacter ages.",
+        "If target and generator are two hosts, set both clocks by NTP or PTP. If the target writes times"
+        " with more digits, ages are more exact.",
         ("dated", "from_future", "ahead", "step", "same_host", "error"),
         "no; but a threshold on an age is not measured if this uncertainty decides it",
     ),
     "target_clock_differs": WarningKind(
-        "events carried the time at which the target sent them, and its clock and ours differ, or may differ",
+        "events carried the target's time of sending, but its clock and loadtest's clock differ, or may"
+        " differ",
         "Ages of events were not measured: {told}.",
         "Set the clocks of both hosts by NTP or PTP, and look at `path` and `unit` of `sent_at`.",
         ("dated", "from_future", "ahead", "step", "same_host", "error"),
         "no; but thresholds on ages are not measured",
     ),
     "turns_sampled": WarningKind(
-        "there were more turns than the turn table can hold, so it holds a sample of them, by a stated rule",
+        "there were more turns than the turn table can hold. It has a sample of them, chosen by a stated"
+        " rule",
         "The turn table holds a sample of the turns. Counts, rates and percentiles are of all turns.",
         "Nothing to do. Burst positions and pictures of single turns are of the sample.",
         ("turns", "one_in"),
@@ -519,7 +524,7 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
         ("answers", "type"),
     ),
     "messages_not_encoded": WarningKind(
-        "the protocol's codec could make no frame of a message",
+        "the protocol's codec could not encode a message",
         "{unsendable} messages were not sent, because the codec could make no frame of them. Their turns"
         " failed by `codec`; the target received nothing.",
         "See slowest.jsonl for what the codec said. Correct the message in the protocol, the data, or the"
@@ -528,8 +533,8 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
         "yes",
     ),
     "requests_not_sent": WarningKind(
-        "the HTTP request of a turn was not sent, because too many requests waited for their answers, or"
-        " because a value made the request invalid",
+        "the HTTP request of a turn was not sent: too many requests waited for their answers, or a value"
+        " made it invalid",
         "{unsent} HTTP requests of turns were not sent. Their turns failed by `http_unsent`; the target"
         " received nothing.",
         "See slowest.jsonl for the reason. Correct `send` of the protocol or the data, or send fewer requests"

@@ -313,7 +313,7 @@ TURNS: tuple[Row, ...] = (
     Row(
         faults=("ack-only",),
         plan=ONCE,
-        about="every message is acknowledged, but no turn runs: an ack is not a turn",
+        about="every message is acknowledged, but no turn runs",
         changes=(
             *timed_out("struck", "(none)", "the turn never ran"),
             *(c for c in unanswered("struck") if c.counter not in {"events.received", "events.expected"}),
@@ -522,7 +522,10 @@ EVENTS: tuple[Row, ...] = (
     Row(
         faults=("huge=128KiB",),
         plan=SMALL_MESSAGES,
-        about="partial results longer than target.max_message: the first one ends its connection",
+        about=(
+            "partial results longer than target.max_message; loadtest closes with 1009, and counts 1006:"
+            " no close frame came"
+        ),
         changes=(
             *closed(1006, "connections"),
             Change(
@@ -548,7 +551,10 @@ TIMES: tuple[Row, ...] = (
     Row(
         faults=("delay=50ms", "gap=10ms"),
         plan=STEADY,
-        about="50 ms before the first event of a turn, 10 ms between two events",
+        about=(
+            "50 ms before agent_started, 10 ms before each later event; the second event, agent_thinking, is"
+            " the first that counts"
+        ),
         bounds=(
             Bound("turn.first_event.service", "min", ">=", 60),
             Bound("turn.completion.service", "min", ">=", 110),
@@ -564,7 +570,7 @@ TIMES: tuple[Row, ...] = (
     Row(
         faults=("gap=20ms",),
         plan=STEADY,
-        about="20 ms between two events: this is a stream, and never reported as a batch",
+        about="20 ms between two events; no notice calls this stream a batch",
         bounds=(
             Bound("turn.completion.service", "min", ">=", 120),
             Bound("turn.first_event.service", "min", "<", 120),
@@ -591,13 +597,16 @@ TIMES: tuple[Row, ...] = (
     Row(
         faults=("freeze=400ms,200ms",),
         plan=STEADY,
-        about="the whole server stops for 200 ms in every 400 ms: turns are slow, but not a batch",
+        about="the whole server stops for 200 ms in every 400 ms; no notice calls the slow turns a batch",
         bounds=(Bound("turn.completion.service", "max_exact", ">=", 100),),
     ),
     Row(
         faults=("no-pong",),
         plan=PINGED,
-        about="no ping is answered, nothing else comes within ping_timeout: loadtest closes the connection",
+        about=(
+            "no ping is answered and nothing else comes within ping_timeout, so loadtest closes the"
+            " connection"
+        ),
         changes=(
             Change("pings.sent", "-(2 * connections - sim_pings)", "the second ping is not sent any more"),
             Change("pings.answered", "-2 * connections", "no ping is answered"),

@@ -106,7 +106,7 @@ def test_connections_that_are_never_due_are_not_ready() -> None:
 def test_what_was_not_taken_back_is_told_also_without_its_reasons() -> None:
     found = judged(manifest(), good_totals({"connections.not_undone": 2}))
     (told,) = [each for each in found["notices"] if each["code"] == "not_undone"]
-    assert told["message"].startswith("2 steps of [[prepare]] were not taken back: what they made is left")
+    assert told["message"].startswith("2 steps of [[prepare]] were not undone: what they made is left")
 
 
 @pytest.mark.parametrize(("unanswered", "told"), [(1, False), (2, True)])
