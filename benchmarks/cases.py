@@ -127,7 +127,8 @@ CASES = (
         "lower",
         connections=8000,
         note="All at once: opened, upgraded, held and closed. On loopback, TCP connects within the system "
-        "call that asks for it. A longer time is the generator's own delay. The other tools do not report it.",
+        "call that asks for it. A longer time is the generator's own delay. The other tools do not report "
+        "it.",
     ),
     Case(
         "hold",
