@@ -67,8 +67,8 @@ CASES = (
         "/deflate",
         "events",
         "higher",
-        note="As burst, with permessage-deflate without context take-over. The first third of each event is in "
-        "an uncompressed block.",
+        note="As burst, with permessage-deflate without context take-over. The first third of each event is "
+        "in an uncompressed block.",
     ),
     Case(
         "echo-64k",
@@ -126,8 +126,9 @@ CASES = (
         "upgraded",
         "lower",
         connections=8000,
-        note="All at once: opened, upgraded, held and closed. On loopback, TCP connects within the system call "
-        "that asks for it. A longer time is the generator's own delay. The other tools do not report it.",
+        note="All at once: opened, upgraded, held and closed. On loopback, TCP connects within the system "
+        "call that asks for it. A longer time is the generator's own delay. The other tools do not report "
+        "it.",
     ),
     Case(
         "hold",

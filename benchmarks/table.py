@@ -13,7 +13,12 @@ Figures = Mapping[str, Sequence[Measured]]
 """By generator, in the order measured."""
 
 
-RATE_HEADS = ["its own p50 / p99, ms", "true p50 / p99, ms", "error of p99, ms", "within 0.1 ms of another message"]
+RATE_HEADS = [
+    "its own p50 / p99, ms",
+    "true p50 / p99, ms",
+    "error of p99, ms",
+    "within 0.1 ms of another message",
+]
 
 
 def table(case: Case, figures: Figures, does: Mapping[str, str], ours: str) -> list[str]:

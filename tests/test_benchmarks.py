@@ -408,7 +408,7 @@ def test_the_cost_of_the_page_is_told_per_turn_and_of_a_core() -> None:
     text = live_page.told([pair], (0.5, 7.25), 20)
     assert "| 1 | 100.0 | 125.0 | 1.250 | +5.0 |" in text
     assert "at 2,000 turns/s" in text
-    assert "0.5 at the begin,\n7.2 at the end" in text
+    assert "0.5 at the beginning,\n7.2 at the end" in text
 
 
 @pytest.mark.parametrize("page_first", [False, True])
