@@ -240,7 +240,8 @@ def real_pairs() -> Iterator[str]:
     )
     yield f"{len(starts)} comparisons say slower."
     yield from ("", "Real runs against the simulator, 5 per side, made alternately:", "")
-    yield "| delays changed by | verdict (exit code) | " + " | ".join(f"`{name}`" for name in NAMES) + " |"
+    named = " | ".join(f"`{name}`" for name in NAMES)
+    yield f"| delays changed by | verdict (exit code) | {named} |"
     yield "|---|---|" + "---:|" * len(NAMES)
     before = np.log(np.array(kept["base"]))
     for label, change in (("same", "+0 %"), ("d10", "+10 %"), ("d50", "+50 %")):
