@@ -233,8 +233,8 @@ def real_pairs() -> Iterator[str]:
     starts = range(len(runs) - 2 * SIZE + 1)
     before, after = (np.stack([runs[at + of : at + of + SIZE] for at in starts]) for of in (0, SIZE))
     alarms = int(judged(before, after, rules()).slower.any(axis=-1).sum())
-    runs_in_order = "The measured runs of one build, in the order in which they were made, each 5 runs against"
-    yield from ("", f"{runs_in_order} the next 5: {alarms} of", f"{len(starts)} comparisons say slower.")
+    in_order = "The measured runs of one build, in the order in which they were made, each 5 runs against"
+    yield from ("", f"{in_order} the next 5: {alarms} of", f"{len(starts)} comparisons say slower.")
     yield from ("", "Real runs against the simulator, 5 per side, made alternately:", "")
     named = " | ".join(f"`{name}`" for name in NAMES)
     yield f"| delays changed by | verdict (exit code) | {named} |"
