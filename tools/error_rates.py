@@ -187,16 +187,16 @@ def measured() -> dict[str, Any]:
 
 
 HEADS = (
-    "spread of runs (CV)",
+    "spread of runs",
     "slower at +0 %",
-    "at +3 %",
-    "at +10 %",
-    "runs per side that find +10 % in 95 of 100",
-    "only p99 +20 %: slower on p99 alone",
-    "one build called the same, 5 against 5",
-    "the same, 8 against 8",
-    "failures 0 % to 2 %: worse on turns.complete.ratio",
-    "slower at +20 %, 8 against 8, one run of the baseline 5 times as long",
+    "slower at +3 %",
+    "slower at +10 %",
+    "runs per side that find +10 %",
+    "only p99 +20 %",
+    "same, 5 runs per side",
+    "same, 8 runs per side",
+    "failures 0 % to 2 %",
+    "slower despite an outlier",
 )
 
 
@@ -233,13 +233,11 @@ def real_pairs() -> Iterator[str]:
     starts = range(len(runs) - 2 * SIZE + 1)
     before, after = (np.stack([runs[at + of : at + of + SIZE] for at in starts]) for of in (0, SIZE))
     alarms = int(judged(before, after, rules()).slower.any(axis=-1).sum())
-    yield from (
-        "",
-        f"The measured runs in the order in which they were made, every 5 against the next 5: {alarms} of",
-    )
-    yield f"{len(starts)} are called slower."
-    yield from ("", "Real runs against the simulator, 5 against 5, made alternately:", "")
-    yield "| its delays | verdict | " + " | ".join(f"`{name}`" for name in NAMES) + " |"
+    in_order = "The measured runs of one build, in the order in which they were made, each 5 runs against"
+    yield from ("", f"{in_order} the next 5: {alarms} of", f"{len(starts)} comparisons say slower.")
+    yield from ("", "Real runs against the simulator, 5 per side, made alternately:", "")
+    named = " | ".join(f"`{name}`" for name in NAMES)
+    yield f"| delays changed by | verdict (exit code) | {named} |"
     yield "|---|---|" + "---:|" * len(NAMES)
     before = np.log(np.array(kept["base"]))
     for label, change in (("same", "+0 %"), ("d10", "+10 %"), ("d50", "+50 %")):
@@ -268,15 +266,17 @@ def overall(told: Words) -> str:
 
 def page_part(pairs: int, searched: int) -> Iterator[str]:
     """The part of the page that this command makes."""
-    sides = f"{SIZE} against {SIZE} runs, {len(NAMES)} primary metrics"
-    yield f"{pairs:,} comparisons per row, {5 * pairs:,} at +3 %: {sides}, smallest effect 5 %. For failures:"
+    yield (
+        f"Each row has {pairs:,} comparisons, and {5 * pairs:,} at +3 %. The smallest effect is 5 %."
+        f" For failures, a run has {TURNS:,} turns, and"
+    )
     drawn = next(size for size in itertools.count(SIZE) if math.comb(2 * size, size) > SPLITS)
     yield (
-        f"{TURNS:,} turns per run, smallest effect 0.5 points or a doubling. From {drawn} against {drawn}"
-        f" runs on, {SPLITS:,} random exchanges are made."
+        f"the smallest effect is 0.5 points or a doubling. From {drawn} runs per side on,"
+        f" the tool makes {SPLITS:,} random exchanges."
     )
     yield from ("", *table(sources(), pairs, searched))
-    yield from ("", "Metrics that move nearly as one:", "")
+    yield from ("", "Metrics that change nearly together:", "")
     as_one = [Source(f"{spread:.0%}, correlation {AS_ONE:g}", spread, AS_ONE) for spread in SPREADS]
     yield from (*table(as_one, pairs, searched), *real_pairs())
 

@@ -44,7 +44,7 @@ ComparisonOutcome = Literal[
 """Times are slower or faster, ratios and rates worse or better. A target that was down is worse."""
 
 COMPLETE = "turns.complete.ratio"
-"""Always primary, unless the scenario names what is: percentiles are only of turns that were complete."""
+"""Always primary, unless the scenario names what is: a p50 hardly changes if a few turns are lost."""
 
 DEFAULT = ("turn.first_event.p50", "turn.first_event.p95", "turn.completion.p95", "turns.complete.ratio")
 """The primary metrics where there are no thresholds either."""

@@ -24,7 +24,7 @@ from loadtest.show.values import amount
 from loadtest.units import NS_PER_S
 
 COMPLETE = ("turns.complete.ratio", ">= 99%")
-"""Must hold as well, unless the scenario judges its turns: percentiles cover complete turns only."""
+"""Must hold as well, unless the scenario judges its turns: a percentile may not show a few lost turns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

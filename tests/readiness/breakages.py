@@ -674,8 +674,8 @@ NONE: Mapping[str, Mapping[tuple[str, ...], tuple[str, ...]]] = {
     "these probes wait for no answer: they read a file, or values of this machine": {
         ("tests", "resources"): ("hung",)
     },
-    "one look makes one try, and its result is right or wrong."
-    " A watch alerts after `failures` looks in a row": {
+    "one probe makes one try, and its result is right or wrong."
+    " A watch alerts after `failures` probes in a row": {
         ("command", "resources"): FLAKY
     },
     "the values come from the machine itself, and no expected answer exists": {
@@ -704,7 +704,7 @@ def reasons() -> Iterator[str]:
     """A line for each reason why a kind has no such breakage."""
     for reason, cells in NONE.items():
         for kinds, missing in cells.items():
-            yield f"- {', '.join(missing)} of {', '.join(f'`{each}`' for each in kinds)}: {reason}."
+            yield f"- *{', '.join(missing)}* of {', '.join(f'`{each}`' for each in kinds)}: {reason}."
 
 
 def rewritten(page: str) -> str:
