@@ -306,7 +306,7 @@ LONG = pytest.mark.long
     ],
 )
 def test_a_target_that_refuses(refused: Runs, name: str, layer: str, said: str) -> None:
-    ended = refused[name].end()
+    ended = refused[name].end().given_time()
     assert ended.code == ended.manifest["verdict"]["exit_code"] == 3, ended.screen
     assert "Traceback" not in ended.screen
     connections = ended.manifest["counts"]["connections"]
@@ -331,14 +331,14 @@ def test_a_target_that_refuses(refused: Runs, name: str, layer: str, said: str) 
     ],
 )
 def test_the_reason_of_a_refusal_is_told(refused: Runs, name: str, layer: str, said: str) -> None:
-    ended = refused[name].end()
+    ended = refused[name].end().given_time()
     words = " ".join(ended.out.split())
     assert layer in words
     assert said in words.replace("ws://no-such-host.invalid/ws", "")
 
 
 def test_binary_where_text_is_expected(refused: Runs) -> None:
-    ended = refused["binary"].end()
+    ended = refused["binary"].end().given_time()
     counts = ended.manifest["counts"]
     assert ended.code == 1, ended.screen
     assert counts["connections"]["ready"] == 3

@@ -123,7 +123,7 @@ def test_a_run_with_a_secret_keeps_it_to_itself(runs: Runs, name: str) -> None:
 
 
 def test_a_refused_run_keeps_it_to_itself(runs: Runs) -> None:
-    ended = runs["refused"].end()
+    ended = runs["refused"].end().given_time()
     assert ended.code == 3, ended.screen
     assert ended.manifest["counts"]["connections"]["refused"] == {"auth": 3}
     assert leaks(ended) == []
@@ -147,6 +147,7 @@ def test_the_tokens_were_made_with_the_secret(runs: Runs, launch: Launch, tmp_pa
     target = runs["header"].end().manifest["target"]["url"]
     scenario.write_text(SCENARIO.replace("URL", target).replace("AUTH", WAYS["header"]))
     ended = launch("run", scenario, environment={**ENVIRONMENT, "AGENT_JWT_SECRET": SECRET[::-1]}).end()
+    ended.given_time()
     assert ended.code == 3, ended.screen
     assert ended.manifest["counts"]["connections"]["refused"] == {"upgrade": 3}
     assert leaks(ended) == []
