@@ -130,7 +130,7 @@ AUTH_TABLE = KeyTable(
             default="",
             missing='`kind` is missing; write kind = "jwt", "token", "oauth2" or "sigv4"',
             help="`jwt`: loadtest makes a token for each user. `token`: one token for all users. `oauth2`: "
-            "one token for all users, by the client credentials grant; loadtest renews it before it expires. "
+            "one token for all users, by the client credentials grant. loadtest renews it before it expires. "
             "`sigv4`: loadtest signs the URL of each connection for AWS; needs `loadtest-ws[aws]`",
         ),
         Key(
@@ -197,7 +197,7 @@ AUTH_TABLE = KeyTable(
             type=POSITIVE_DURATION,
             fields=("refresh_ns",),
             default_shown="never",
-            help="token: how long new connections use the output of `token_command`",
+            help="token: loadtest runs `token_command` again after this time, for new connections",
         ),
         Key(
             name="token_url",
@@ -224,7 +224,7 @@ AUTH_TABLE = KeyTable(
             name="profile",
             type=TEXT,
             default_shown="`AWS_PROFILE`, or the variables `AWS_ACCESS_KEY_ID` and so on",
-            help="sigv4: the profile in the configuration files of AWS that has the credentials",
+            help="sigv4: the profile that has the credentials, in the configuration files of AWS",
         ),
         Key(
             name="claims",
@@ -334,16 +334,16 @@ TARGET_TABLE = KeyTable(
         Key(
             name="headers",
             type=PAIRS,
-            help="a table of text; values may contain placeholders of the user, and `{env.NAME}` or "
-            "`{secret.NAME}`, an environment variable",
+            help="a table of text. Values may contain placeholders of the user. `{env.NAME}` and "
+            "`{secret.NAME}` are an environment variable",
         ),
         Key(
             name="cookies",
             type=KeyType(read_cookies, lambda found: {**found[0], **({"keep": True} if found[1] else {})}),
             fields=("cookies", "keep_cookies"),
             default_shown="none",
-            help="like `headers`; with `keep = true`, each user also sends the cookies that the target set "
-            "on its later connections",
+            help="like `headers`. With `keep = true`, the later connections of a user also send the cookies "
+            "that the target set",
         ),
         Key(name="query", type=PAIRS, help="like `headers`; added to the URL"),
         Key(
@@ -361,8 +361,8 @@ TARGET_TABLE = KeyTable(
         Key(
             name="before_connect",
             type=TEXTS,
-            help="names of values that the code of a user sets before each connection, as `{user.NAME}`; "
-            "see [Python](python.md#before-a-connection). If no code sets them, they are empty",
+            help="names of values that [your Python code](python.md#before-a-connection) sets before each "
+            "connection. Placeholders are `{user.NAME}`. If no code sets a value, it is empty",
         ),
         Key(name="insecure", type=FLAG, help="do not verify the certificate; every report says this"),
         Key(
@@ -378,15 +378,15 @@ TARGET_TABLE = KeyTable(
             type=KeyType(read_compression, write_compression, choices=("true", "false")),
             fields=("compression", "compress_sent"),
             default_shown="`false`",
-            help="`true`: offer permessage-deflate, so that the target may compress what it sends; loadtest "
-            "sends uncompressed, which the extension allows. `{ send = true }`: loadtest also compresses "
-            "what it sends, [below](#compression)",
+            help="`true`: loadtest offers permessage-deflate. The target may then compress what it sends; "
+            "loadtest does not. `{ send = true }`: loadtest compresses too, [below](#compression)",
         ),
         Key(
             name="connect_timeout",
             type=POSITIVE_DURATION,
             fields=("connect_timeout_ns",),
-            help="the time limit for TCP, TLS and upgrade together; loadtest looks up the name once, before",
+            help="the time limit for TCP, TLS and upgrade together. The lookup of the name, before the load, "
+            "has the same limit of its own",
         ),
         Key(
             name="max_message",
@@ -404,7 +404,7 @@ TARGET_TABLE = KeyTable(
             name="source_addresses",
             type=KeyType(read_sources, list),
             default_shown="the system chooses",
-            help="addresses and networks of the generator's machine from which connections come, one "
+            help="addresses, or networks of addresses, of the generator's machine. Connections use one "
             "address after the other, [below](#more-connections-than-ports)",
         ),
         Key(
@@ -441,8 +441,9 @@ TARGET_TABLE = KeyTable(
             name="proxy",
             type=KeyType(read_proxy, choices=(ENVIRONMENT, NO_PROXY)),
             unless_default=True,
-            help="`environment`: use `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy`, unless "
-            "the target is on this machine. `none`, or a URL such as `http://proxy.example:3128`",
+            help="`environment`: loadtest uses `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy`, "
+            "unless the target is on this machine. `none`: no proxy. Or the proxy's URL, such as "
+            "`http://proxy.example:3128`",
         ),
         Key(
             name="follow_redirects",
@@ -505,7 +506,7 @@ RECONNECT_TABLE = KeyTable(
         Key(
             name="jitter",
             type=RATIO,
-            help="each wait is shortened at random (by `seed`) by up to this fraction",
+            help="each wait is shortened by a random fraction, at most this one; `seed` decides it",
         ),
         Key(
             name="tries",
@@ -643,14 +644,15 @@ TRAFFIC_KEYS = (
         name="timeout",
         type=POSITIVE_DURATION,
         fields=("timeout_ns",),
-        help="timeout of a turn; also how long a due turn waits for its connection, and the longest drain",
+        help="the time limit of a turn. A due turn also waits this long for its connection, and the run for "
+        "the last answers (drain)",
     ),
     Key(
         name="every",
         type=DURATION,
         fields=("every_ns",),
         default_shown="open: this or `rate` is required; closed: none",
-        help="open: a burst per connection falls due this often. closed: think time after a burst",
+        help="open: how often a burst falls due on each connection. closed: think time after a burst",
     ),
     Key(name="rate", type=RATE, help="open: turns per second over all connections, instead of `every`"),
     Key(
@@ -797,8 +799,8 @@ PREPARE_TABLE = KeyTable(
             name="once",
             type=choice("connection", "user", "process"),
             unless_default=True,
-            help="`connection`: before each connection, also after a loss. `user`: before the first one of a "
-            "user. `process`: once in each process, by the first user that needs it",
+            help="`connection`: before each connection, also after a loss. `user`: before the first "
+            "connection of a user. `process`: once in each process, by the first user that needs it",
         ),
         Key(
             name="undo",
@@ -841,7 +843,7 @@ CUT_TABLE = KeyTable(
             type=POSITIVE_DURATION,
             fields=("every_ns",),
             default_shown="once",
-            help="how often the cut is repeated from then on; loadtest chooses the users anew each time",
+            help="how often the cut is repeated after `at`; loadtest chooses the users anew each time",
         ),
     ),
 )
