@@ -328,8 +328,8 @@ TARGET_TABLE = KeyTable(
             type=KeyType(read_url, choices=(SIMULATOR, "ws://", "wss://")),
             default=SIMULATOR,
             missing='`url` is missing; write url = "simulator" or url = "wss://..."',
-            help="`ws://…`, `wss://…`, or `simulator`. If the URL has a path other than `/`, loadtest uses "
-            "the URL as it is, with its query; otherwise it adds the protocol's path",
+            help="`ws://…`, `wss://…`, or `simulator`. A URL with a path other than `/` is used as it is, "
+            "with its query. To any other URL, loadtest adds the protocol's path",
         ),
         Key(
             name="headers",
@@ -692,8 +692,8 @@ TRAFFIC_KEYS = (
         name="mix",
         type=MIX,
         default_shown="every turn is that of the protocol's `[turn]`",
-        help="kinds of turn by weight, such as `{ ask = 8, cancel = 1 }`: names of the protocol's "
-        "[turns](protocols.md#kinds-of-turn), 16 at most; the seed decides the kind of each turn",
+        help="[kinds of turn](protocols.md#kinds-of-turn) by weight, such as `{ ask = 8, cancel = 1 }`, "
+        "16 at most. The seed decides the kind of each turn",
     ),
     Key(
         name="message",
@@ -719,7 +719,7 @@ CONVERSATION_TABLE = KeyTable(
             type=TEXT,
             default="",
             missing='a conversation needs a `name`, such as name = "support"',
-            help="its name in metrics: letters, digits, `_`, `-`",
+            help="the conversation's name in metrics: letters, digits, `_`, `-`",
         ),
         Key(
             name="weight",
@@ -778,7 +778,7 @@ PREPARE_TABLE = KeyTable(
             type=TEXT,
             default="",
             missing='a step needs a `name`, such as name = "login"',
-            help="its name in times and refusals: letters, digits, `_`, `-`",
+            help="the step's name in times and refusals: letters, digits, `_`, `-`",
         ),
         *_REQUEST_KEYS,
         Key(
@@ -904,13 +904,14 @@ CHAOS_KEYS = (
     Key(name="slow_readers", type=table_of(SLOW_READERS_TABLE), help="users who read slowly"),
     _turn_share(
         "leavers",
-        "in which the user leaves after the first event: close code 1001, like a closed browser tab, "
-        "without waiting for an answer",
+        "in which the user leaves after the first event. The close code is 1001, as from a closed browser "
+        "tab; the user waits for no answer",
     ),
     _turn_share(
         "malformed",
-        "before which loadtest sends a broken message on the same connection: half of the protocol's "
-        "message, a list instead of an object, an empty message, or an object of 10,000 characters",
+        "before which loadtest sends a broken message on the same connection. This is half of the "
+        "protocol's message, a list instead of an object, an empty message, or an object of "
+        "10,000 characters",
     ),
 )
 
@@ -1126,7 +1127,7 @@ POPULATION_TABLE = KeyTable(
             type=TEXT,
             default="",
             missing='a population needs a `name`, such as name = "listeners"',
-            help="its name in metrics: letters, digits, `_`, `-`",
+            help="the population's name in metrics: letters, digits, `_`, `-`",
         ),
         Key(
             name="inherits",
@@ -1180,7 +1181,7 @@ SCENARIO_TABLE = KeyTable(
             type=TEXT,
             default="",
             default_shown="the file's name",
-            help="its name in reports and folders: letters, digits, `.`, `_`, `-`",
+            help="the scenario's name in reports and folders: letters, digits, `.`, `_`, `-`",
         ),
         Key(
             name="question",
