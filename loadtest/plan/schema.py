@@ -659,20 +659,20 @@ TRAFFIC_KEYS = (
         name="arrivals",
         type=choice("constant", "poisson"),
         unless_default=True,
-        help="open. `constant`: turns fall due at equal intervals. `poisson`: at random intervals",
+        help="open model. `constant`: turns fall due at equal intervals. `poisson`: at random intervals",
     ),
     Key(
         name="phase",
         type=choice("spread", "together"),
         unless_default=True,
-        help="open, constant. `spread`: connections send one after the other. `together`: all connections "
-        "send at the same instant",
+        help="open model, constant arrivals. `spread`: connections send one after the other. `together`: all "
+        "connections send at the same instant",
     ),
     Key(
         name="ping",
         type=POSITIVE_DURATION,
         fields=("ping_ns",),
-        help="how often each connection sends a WebSocket ping: `ping.rtt`",
+        help="how often each connection sends a WebSocket ping; `ping.rtt` is the time to its answer",
     ),
     Key(
         name="ping_timeout",
