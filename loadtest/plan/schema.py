@@ -354,9 +354,9 @@ TARGET_TABLE = KeyTable(
         Key(
             name="identities",
             type=ROWS,
-            help="one row for every virtual user: `{user.COLUMN}`; a CSV file, or rows written here. No row "
-            "is used twice. If all users share a value, such as one account, write it in the protocol itself "
-            "or as `{secret.NAME}`",
+            help="a CSV file, or rows written here, with one row for every virtual user: `{user.COLUMN}`. No "
+            "row is used twice. If all users share a value, such as one account, write it in the protocol "
+            "itself or as `{secret.NAME}`",
         ),
         Key(
             name="before_connect",
@@ -364,7 +364,11 @@ TARGET_TABLE = KeyTable(
             help="names of values that [your Python code](python.md#before-a-connection) sets before each "
             "connection. Placeholders are `{user.NAME}`. If no code sets a value, it is empty",
         ),
-        Key(name="insecure", type=FLAG, help="do not verify the certificate; every report says this"),
+        Key(
+            name="insecure",
+            type=FLAG,
+            help="loadtest does not verify the certificate; every report says this",
+        ),
         Key(
             name="ca_file",
             type=FILE,
@@ -392,7 +396,7 @@ TARGET_TABLE = KeyTable(
             name="max_message",
             type=SIZE,
             fields=("max_message_bytes",),
-            help="the largest message; a larger one closes the connection with 1009",
+            help="the largest message; a larger message closes the connection with code 1009",
         ),
         Key(
             name="faults",
@@ -412,7 +416,7 @@ TARGET_TABLE = KeyTable(
             type=choice("first", "rotate", "all"),
             unless_default=True,
             help="which addresses connections use if the name has several. `first`: connections try them in "
-            "the system's order, the next one after 250 ms or a failure (RFC 8305). `rotate`: each user "
+            "the system's order, the next after 250 ms or a failure (RFC 8305). `rotate`: each user "
             "begins with another address. `all`: like `rotate`, but a connection tries only one address, so "
             "every address must answer",
         ),
