@@ -63,9 +63,9 @@ threshold and kind of stored frame.
 - *unread*: messages that arrived at the simulator and that it never read.
 - All other names are counters of `run.json`, under `counts`.
 - *null*: the counter is not known. It is null in `run.json`, and `unmeasured` has the reason.
-- *without numbers*: the differences if events carry no sequence numbers, in either run (`no-seq`). Then lost
+- *without numbers*: the differences if the events of both runs carry no sequence numbers (`no-seq`). Then lost
   events, duplicates and order are null, and thresholds on them are not measured. So even a run without faults
-  ends with exit code 4. *the same*: the differences are those with numbers.
+  ends with exit code 4. *the same*: the differences are the same as with numbers.
 - Every run has these thresholds, which decide the exit code: {thresholds}.
 
 The runs, each with bursts of {burst} turns:
