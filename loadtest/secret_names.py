@@ -55,6 +55,12 @@ MEMBER_KEY = re.compile(
 SENT = ("token", "ticket", "auth", "sid", "bearer", "refresh")
 """Words, as patterns, that name a credential at the end of a key of what a client says."""
 
+IN_EACH = (*PARTS, "cred", "otp", "pin", "sid", "bearer", "refresh")
+"""Each name of a secret, in small letters, has one of these in it: what has none names no secret."""
+
+LIKE_ASCII = {0x130: "i", 0x131: "i", 0x17F: "s", 0x212A: "k"}
+"""The letters that patterns without regard to case take for one of a to z."""
+
 OWNER = re.compile(rf"{_PREFIX}(?:auth|session)", re.IGNORECASE)
 """Keys of objects in which a key that names nothing elsewhere is that of a secret."""
 
@@ -80,8 +86,10 @@ _LINE = re.compile(r"(?:^|[\r\n])([\w.-]{1,80}+)(:[ \t]{0,8}+)([^\r\n\0]++)")
 _SETTING = re.compile(r"(?<![\w.%\"'-])([\w.-]{1,80}+)(\\{0,15}+[=:])([^\s\"'&;,\\\0{\[][^\s\"'&;,\\\0]*+)")
 _LINE_IN_JSON = re.compile(r"\\[nr]([\w.-]{1,80}+)(:)((?:[^\r\n\0\\\"]|\\(?![nru0]))++)")
 _SETTING_IN_QUOTES = re.compile(r"(?<=[\"'])([\w.-]{1,80}+)(=)([^\s\"'&;,\\\0{\[][^\s\"'&;,\\\0]*+)")
-PLACES = (_LINE, _LINE_IN_JSON, _SETTING, _SETTING_IN_QUOTES)
+PLACES = {_LINE: ":", _LINE_IN_JSON: "\\", _SETTING: "", _SETTING_IN_QUOTES: "="}
 """Where a name and its value stand in plain text: a header's line, also in JSON, and ``password=x``.
+
+With each pattern stands a sign without which it is found nowhere.
 
 Groups: the name, what stands between, the value.
 """

@@ -7,6 +7,7 @@ import re
 import sys
 import tomllib
 from collections import defaultdict
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -34,13 +35,21 @@ def module(requirement: str) -> str:
     return IMPORTED_AS.get(name, name)
 
 
+def statements(of: ast.AST) -> Iterator[ast.AST]:
+    """Every statement of a module, inside of others too; expressions, most of a tree, hold no import."""
+    for name in ("body", "handlers", "orelse", "finalbody", "cases"):
+        for node in getattr(of, name, ()):
+            yield node
+            yield from statements(node)
+
+
 @cache
 def imports() -> dict[str, set[str]]:
     """The rooms that import a library, by its module."""
     found: defaultdict[str, set[str]] = defaultdict(set)
     for path in (ROOT / "loadtest").rglob("*.py"):
         room = path.relative_to(ROOT / "loadtest").parts[0]
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in statements(ast.parse(path.read_text("utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
                 names = [node.module]

@@ -34,11 +34,14 @@ def put(made: Made, files: Mapping[str, str], options: Mapping[str, Any], show: 
         if formats == ("terminal",):
             show()
             return
-        _print(made(formats[0]), formats[0])
+        _print(made, formats[0])
         return
     into_folder = len(formats) > 1 or output.is_dir()
-    for name in formats:
-        path = output / files[name] if into_folder else output
+    paths = {name: output / files[name] if into_folder else output for name in formats}
+    for path in paths.values():
+        # Making a view may take seconds: what cannot be written is told before.
+        _make_way(path)
+    for name, path in paths.items():
         write(path, made(name))
         click.echo(f"wrote {path}")
 
@@ -58,10 +61,14 @@ def links_from(output: Path | None, runs: Mapping[str, Path]) -> Link:
     return link
 
 
-def _print(view: str | bytes, form: str) -> None:
-    if isinstance(view, bytes) and sys.stdout.isatty():
+BINARY = frozenset({"pdf", "png"})
+"""Views that no terminal can show."""
+
+
+def _print(made: Made, form: str) -> None:
+    if form in BINARY and sys.stdout.isatty():
         raise ConfigError([Problem("--format", f"{form} is binary; give --output FILE")])
-    click.echo(view, nl=False)
+    click.echo(made(form), nl=False)
 
 
 VIEWS = frozenset(
@@ -76,18 +83,34 @@ def write(path: Path, made: str | bytes) -> None:
     Raises:
         ConfigError: it cannot be written, or a file is there that no view may replace.
     """
-    if why := _no_view(path):
-        raise ConfigError([Problem("--output", f"{path} is not replaced: {why}; name another file")])
+    _make_way(path)
     data = made if isinstance(made, bytes) else made.encode()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and not path.is_file():
             # A pipe or a terminal (/dev/stdout) cannot be replaced.
             path.write_bytes(data)
         else:
             write_whole(path, data)
     except OSError as error:
-        raise ConfigError([Problem("--output", f"{path} cannot be written: {error.strerror}")]) from None
+        raise _unwritable(path, error) from None
+
+
+def _make_way(path: Path) -> None:
+    """Make the folders above a view's file.
+
+    Raises:
+        ConfigError: they cannot be made, or a file is there that no view may replace.
+    """
+    if why := _no_view(path):
+        raise ConfigError([Problem("--output", f"{path} is not replaced: {why}; name another file")])
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
+def _unwritable(path: Path, error: OSError) -> ConfigError:
+    return ConfigError([Problem("--output", f"{path} cannot be written: {error.strerror}")])
 
 
 def _no_view(path: Path) -> str | None:

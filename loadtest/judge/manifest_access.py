@@ -11,13 +11,18 @@ Manifest = Mapping[str, Any]
 
 NS_PER_MS = 1_000_000
 
+_MAPPINGS = (dict, Mapping)
+"""What is found by keys: a dict is told at once, and any other by the slow way."""
+
 
 def section(of: object, *keys: str) -> Mapping[str, Any]:
     """The mapping found by following ``keys``; an empty one where any is missing or is no mapping."""
     found = of
     for key in keys:
-        found = found.get(key) if isinstance(found, Mapping) else None
-    return found if isinstance(found, Mapping) else {}
+        if not isinstance(found, _MAPPINGS):
+            return {}
+        found = found.get(key)
+    return found if isinstance(found, _MAPPINGS) else {}
 
 
 def number(value: object) -> float | None:

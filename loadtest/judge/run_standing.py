@@ -59,13 +59,13 @@ def standing(manifest: Manifest) -> Standing:
     if _is_down(manifest):
         return Standing("down", "could not reach the target")
     turns = section(manifest, "counts", "measured", "turns")
-    ours = breaks_turns(manifest) and not any(
+    if not count_or_zero(turns.get("due")) or turns.get("complete") != 0 or turns_never_end(manifest):
+        return Standing("measured")
+    if breaks_turns(manifest) and not any(
         count_or_zero(turns.get(name)) for name in target_outcomes(manifest)
-    )
-    endless = turns_never_end(manifest)
-    if count_or_zero(turns.get("due")) and turns.get("complete") == 0 and not endless and not ours:
-        return Standing("unanswered", "had no turn complete")
-    return Standing("measured")
+    ):
+        return Standing("measured")
+    return Standing("unanswered", "had no turn complete")
 
 
 def left_out_because(manifest: Manifest) -> str | None:
@@ -91,10 +91,10 @@ def value_in(name: str, manifest: Manifest) -> Measurement:
     Then ratios of success are 0 of all that was planned. No other number of turns, events and rates was
     measured; the counters of connections are as they were counted.
     """
-    found = standing(manifest)
     plain, population = split_population(name, populations(manifest))
     if population is not None:
         return value_in(plain, population_manifest(manifest, population))
+    found = standing(manifest)
     if found.kind == "unanswered":
         measured = lookup(name, manifest)
         return measured if measured.value is not None else _missing(measured, "no turn was complete")

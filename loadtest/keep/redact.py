@@ -12,7 +12,6 @@ letters, and no run of letters is looked at twice.
 
 from __future__ import annotations
 
-import base64
 import binascii
 import logging
 import re
@@ -23,15 +22,15 @@ from urllib.parse import unquote
 from loadtest.keep.secret_members import without_members
 from loadtest.secret_names import (
     BEFORE_TOKEN,
-    CREDENTIALS,
     HEARD_KEY,
+    IN_EACH,
     KEY,
+    LIKE_ASCII,
     LONGEST_SUBPROTOCOL,
     MEMBER_KEY,
     NAMING,
     PLACES,
     QUERY_KEY,
-    SENT,
     SENT_KEY,
     SUBPROTOCOL_PREFIX,
 )
@@ -67,20 +66,17 @@ _SHOWN_AT_THE_DOOR = re.compile(r"\s*[\"']?target[\"']?\s*(?:$|\.\s*[\"']?(?:hea
 
 _SUBPROTOCOL_KEY = re.compile(r"sec-websocket-protocol|subprotocols?", re.IGNORECASE)
 
-_HINT = re.compile("|".join((*CREDENTIALS, *SENT, "session", "basic", r"\\u00")), re.IGNORECASE)
+_HINTS = (*IN_EACH, "basic", "\\u00")
 """What has none of these has no key of a member and no header that names a secret."""
 
 _QUERY = re.compile(r"([?&;]([\w.%-]{1,80}+)=)([^&;#\s\"']++)")
 
-_LOOKS = tuple(
-    (re.compile(pattern), instead)
-    for pattern, instead in (
-        # A JSON Web Token: its header is base64url of an object; or that token in base64 once more.
-        (r"(?<![A-Za-z0-9])(?:eyJ|ZXlK)(?:[\w-]{12,}+|[\w-]{1,11}\.[\w-]++)(?:\.[\w-]*+)*+", REDACTED),
-        # The user part of a URL. In a host's place brackets would mean an IPv6 address.
-        (r"(?<=://)[^/@\s\"']++@", "redacted@"),
-    )
-)
+# A JSON Web Token: its header is base64url of an object; or that token in base64 once more.
+_JWT = re.compile(r"(?<![A-Za-z0-9])(?:eyJ|ZXlK)(?:[\w-]{12,}+|[\w-]{1,11}\.[\w-]++)(?:\.[\w-]*+)*+")
+
+_USER_PART = re.compile(r"(?<=://)[^/@\s\"']++@")
+_WITHOUT_USER = "redacted@"
+"""Stands for the user part of a URL. In a host's place brackets would mean an IPv6 address."""
 
 # A header, as text or as it is shown by repr.
 _HEADER = re.compile(
@@ -98,7 +94,7 @@ _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})++")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]++")
 _PERCENT = re.compile("%[0-9A-Fa-f]{2}")
 _READABLE = re.compile(rb"[\t\n\r -~]++")
-_URL_SAFE = str.maketrans("-_", "+/")
+_URL_SAFE = bytes.maketrans(b"-_", b"+/")
 
 
 WRITTEN_BY_USERS = frozenset({"scenario", "target", "process", "fingerprint"})
@@ -339,16 +335,28 @@ def _without_places(text: str, names: re.Pattern[str], found: list[str]) -> str:
     """The text without the secrets that are known by where they stand or by how they look.
 
     ``names`` are those of secrets, as a pattern; the values that they named are added to ``found``.
+    A search for a word takes 0.05 us and a pattern 2 to 100, so what each pattern needs is looked for first.
     """
-    for pattern, instead in _LOOKS:
-        text = pattern.sub(instead, text)
-    text = _QUERY.sub(_query, text)
-    if _HINT.search(text):
+    if "eyJ" in text or "ZXlK" in text:
+        text = _JWT.sub(REDACTED, text)
+    if "://" in text:
+        text = _USER_PART.sub(_WITHOUT_USER, text)
+    if "=" in text:
+        text = _QUERY.sub(_query, text)
+    small = _in_small_letters(text)
+    if any(hint in small for hint in _HINTS):
         text = without_members(text, names, found)
-        text = _HEADER.sub(rf"\1\2{REDACTED}", text)
-        text = _SCHEME.sub(_credential, text)
+        if "authorization" in small or "cookie" in small:
+            text = _HEADER.sub(rf"\1\2{REDACTED}", text)
+        if "bearer" in small or "basic" in small:
+            text = _SCHEME.sub(_credential, text)
         text = _without_settings(text, names, found)
     return text
+
+
+def _in_small_letters(text: str) -> str:
+    """The text in which a word is found wherever a pattern without regard to case would find it."""
+    return (text if text.isascii() else text.translate(LIKE_ASCII)).lower()
 
 
 def _without_settings(text: str, names: re.Pattern[str], found: list[str]) -> str:
@@ -360,8 +368,9 @@ def _without_settings(text: str, names: re.Pattern[str], found: list[str]) -> st
         found.append(place[3].strip())
         return place[0][: place.start(3) - place.start()] + REDACTED
 
-    for pattern in PLACES:
-        text = pattern.sub(hidden, text)
+    for pattern, sign in PLACES.items():
+        if sign in text:
+            text = pattern.sub(hidden, text)
     return text
 
 
@@ -384,7 +393,7 @@ def _decoded(run: str) -> Iterator[str]:
 
     A run that was cut anywhere is decoded up to there.
     """
-    if _PERCENT.search(run):
+    if "%" in run and _PERCENT.search(run):
         yield unquote(run, "latin-1")
         return
     bare = run.rstrip("=")
@@ -399,7 +408,7 @@ def _from_base64(bare: str) -> bytes:
     # One letter more than whole groups is the beginning of a byte.
     whole = bare[:-1] if len(bare) % 4 == 1 else bare
     try:
-        return base64.b64decode(whole.translate(_URL_SAFE) + "=" * (-len(whole) % 4))
+        return binascii.a2b_base64(whole.encode().translate(_URL_SAFE) + b"=" * (-len(whole) % 4))
     except binascii.Error:
         return b""
 

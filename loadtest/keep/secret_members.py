@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 
 from loadtest.secret_names import OWNER, SENT
 from loadtest.speak.kept_secrets import HIDDEN
 
 _OPENED = re.compile(
-    r"\"((?:[\w.-]|\\{1,15}+u[0-9A-Fa-f]{4}){1,80}+)(\\{0,15}+)\"\s{0,8}+:\s{0,8}+"
+    r"\"((?:[\w.-]{1,80}+|\\{1,15}+u[0-9A-Fa-f]{4}){1,80}+)(\\{0,15}+)\"\s{0,8}+:\s{0,8}+"
     r"(?:(?P<string>\\{0,15}+\")|(?P<nested>[\[{])|(?P<number>-?\d[\w.+-]*+))"
 )
 _LETTER = re.compile(r"\\+u([0-9A-Fa-f]{4})")
@@ -20,6 +21,8 @@ _QUOTE = re.compile(r"(\\*)\"")
 _SIGN = re.compile(r"(\\*)\"|[\[\]{}]")
 _TOKEN = re.compile(r"[\w.~+/=-]{16,}+")
 
+MAX_KEY = 160
+"""Letters of the longest key, its owner's included, that is compared with names, and remembered."""
 
 MAX_OWNERS = 4
 """Objects in each other that are looked at as owners of their keys; the end of each is looked for."""
@@ -33,17 +36,28 @@ def without_members(text: str, names: re.Pattern[str], found: list[str]) -> str:
     while opened := _OPENED.search(text, at):
         key = _LETTER.sub(lambda letter: chr(int(letter[1], 16)), opened[1])
         owners = [(owner, end) for owner, end in owners if opened.start() < end]
-        if names.fullmatch(key) or any(names.fullmatch(f"{owner}.{key}") for owner, _ in owners):
+        if _is_one(names, key) or any(_is_one(names, f"{owner}.{key}") for owner, _ in owners):
             start, end, instead = _taken_out(text, opened, key, found)
         elif key.lower() == "token":
             start, end, instead = _of_token(text, opened)
         else:
             start, end, instead = opened.end(), opened.end(), ""
-        if opened["nested"] and end == opened.end() and len(owners) < MAX_OWNERS and OWNER.fullmatch(key):
+        if opened["nested"] and end == opened.end() and len(owners) < MAX_OWNERS and _is_one(OWNER, key):
             owners.append((key, _nested_end(text, opened.start("nested"), len(opened[2]))))
         kept += [text[at:start], instead]
         at = end
     return "".join([*kept, text[at:]])
+
+
+def _is_one(names: re.Pattern[str], key: str) -> bool:
+    """Whether a key names a secret; none that is longer than any name does."""
+    return len(key) <= MAX_KEY and _matches(names, key)
+
+
+@lru_cache(1024)
+def _matches(names: re.Pattern[str], key: str) -> bool:
+    """Whether a key is one of the names. Messages repeat their keys, and the pattern takes 2 us a key."""
+    return names.fullmatch(key) is not None
 
 
 def _taken_out(text: str, opened: re.Match[str], key: str, found: list[str]) -> tuple[int, int, str]:

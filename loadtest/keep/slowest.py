@@ -1,14 +1,15 @@
 """``slowest.jsonl``: frames of the slowest and of the broken turns, and payloads that should not have come.
 
-While the run goes on an entry is appended if it is among the slowest so far, or among the first of its
-kind of failure in its part of the run; when it closes, the file is written anew with the slowest first. So
-it stays small however long the run is.
+While the run goes on an entry is appended if it is among the first of its kind of failure in its part of
+the run, and now and then those are that are the slowest so far; when it closes, the file is written anew with
+the slowest first. So it stays small however long the run is, and a run that is killed loses little of it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Generator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,21 @@ SLOWEST = 20
 PER_FAILURE = 10
 BROKEN = 100
 
+MAX_UNWRITTEN_S = 10
+"""Most seconds between two times that the slowest are written: after 1, 2, 4 and 8 seconds, then each tenth.
+
+At first each second brings slower turns, and to take the secrets out of the 100 events of one takes 5 ms.
+"""
+
+
+@dataclass
+class _Slow:
+    """A turn among the slowest; ``line`` is what the file has of it, if it has it yet."""
+
+    took_ns: int
+    entry: dict[str, Any]
+    line: str | None = None
+
 
 class SlowestTurns:
     """The file as it grows. Entries are those of ``Interval.frames``."""
@@ -27,13 +43,15 @@ class SlowestTurns:
     def __init__(self, path: Path, redactor: Redactor) -> None:
         self.path = path
         self._redactor = redactor
-        self._slowest: list[tuple[int, str]] = []
+        self._slowest: list[_Slow] = []
+        self._seconds = 0
+        self._write_at = 1
         self._broken: list[str] = []
         self._failures: Counter[tuple[str, ...]] = Counter()
         self._file = path.open("x", encoding="utf-8")
 
     def append(self, frames: list[dict[str, Any]]) -> None:
-        """Write the entries worth keeping."""
+        """Take the entries of a second."""
         for _ in self.appending(frames):
             pass
 
@@ -43,9 +61,13 @@ class SlowestTurns:
             took = took_ns(entry)
             if took is None:
                 yield from self._append_broken(entry)
-            elif len(self._slowest) < SLOWEST or took > self._slowest[-1][0]:
-                self._slowest.append((took, (yield from self._write(entry))))
-                self._slowest = sorted(self._slowest, key=lambda kept: -kept[0])[:SLOWEST]
+            elif len(self._slowest) < SLOWEST or took > self._slowest[-1].took_ns:
+                self._slowest.append(_Slow(took, entry))
+                self._slowest = sorted(self._slowest, key=lambda slow: -slow.took_ns)[:SLOWEST]
+        self._seconds += 1
+        if self._seconds >= self._write_at:
+            self._write_at += min(self._seconds, MAX_UNWRITTEN_S)
+            yield from self._write_slowest()
         self._file.flush()
 
     def release(self) -> None:
@@ -54,8 +76,16 @@ class SlowestTurns:
 
     def close(self) -> None:
         """Write the file anew: the slowest in order, then the others as they came."""
+        for _ in self._write_slowest():
+            pass
         self._file.close()
-        write_whole(self.path, "".join([text for _, text in self._slowest] + self._broken))
+        write_whole(self.path, "".join([slow.line or "" for slow in self._slowest] + self._broken))
+
+    def _write_slowest(self) -> Iterator[None]:
+        """Write those of the slowest that the file has not yet."""
+        for slow in self._slowest:
+            if slow.line is None:
+                slow.line = yield from self._write(slow.entry)
 
     def _append_broken(self, entry: dict[str, Any]) -> Iterator[None]:
         failure = tuple(str(entry.get(key)) for key in ("kind", "outcome", "reason", "phase"))

@@ -212,6 +212,7 @@ def of_kind(name: str, kind: str) -> str:
     return f"{name}[{kind}]"
 
 
+@functools.lru_cache(4_096)
 def split_kind(name: str) -> tuple[str, str | None]:
     """The name without its kind of turn, and the kind; None where it is of all turns.
 
@@ -266,6 +267,7 @@ def kind_in(name: str) -> str | None:
     return split_kind(name)[1]
 
 
+@functools.lru_cache(4_096)
 def split_metric(name: str) -> tuple[str, str] | None:
     """Metric and statistic of "turn.first_event.p95"; None where it is not METRIC.STATISTIC.
 

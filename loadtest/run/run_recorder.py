@@ -51,6 +51,9 @@ KINDS_OF_REASONS = (
 REST = 150
 """How many times as long as a look at the thresholds took there is none: of messages less than 1 % wait."""
 
+MAX_WRITING_NS = 300_000
+"""How long a second is written before the load goes on. Each rest costs some 0.1 ms, a step often less."""
+
 RESTS_S = 4.0
 """The most seconds for which an answer on thresholds may be old."""
 
@@ -195,9 +198,12 @@ class RunRecorder:
         if self.health is not None:
             self.health.add_to(interval)
         try:
+            since_ns = time.perf_counter_ns()
             for _ in self.folder.writing(interval):
-                # Not 0: gevent would come straight back here without a look at its sockets.
-                gevent.sleep(0.0001)
+                if time.perf_counter_ns() - since_ns >= MAX_WRITING_NS:
+                    # Not 0: gevent would come straight back here without a look at its sockets.
+                    gevent.sleep(0.0001)
+                    since_ns = time.perf_counter_ns()
         except (LoadtestError, OSError) as error:
             # A full disk ends the run and makes it invalid, but it is no crash.
             self._not_written(error)

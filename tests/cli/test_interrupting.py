@@ -59,8 +59,23 @@ INSTANTS = [
 ]
 
 
-@pytest.mark.parametrize(("module", "words"), INSTANTS, ids=str)
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+QUICK = {"click", "loadtest.cli.runs", "locust.env"}
+"""Instants of which both signals are quick: before our code, in a command, in the longest import of a run."""
+
+STRUCK = [
+    pytest.param(
+        name,
+        module,
+        words,
+        id=f"{name}-{module}-{words}",
+        marks=pytest.mark.long if name == "SIGTERM" and module not in QUICK else (),
+    )
+    for name in ("SIGINT", "SIGTERM")
+    for module, words in INSTANTS
+]
+
+
+@pytest.mark.parametrize(("name", "module", "words"), STRUCK)
 def test_an_interrupt_during_imports_shows_no_traceback(
     name: str, module: str, words: list[str], tmp_path: Path
 ) -> None:

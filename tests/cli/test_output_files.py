@@ -63,6 +63,26 @@ def test_what_cannot_be_written(tmp_path: Path) -> None:
         write(tmp_path / "file" / "x.json", "x")
 
 
+def test_no_view_is_made_that_cannot_be_printed_or_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page takes seconds: who waits for it in vain has waited too long."""
+
+    def never(form: str) -> str:
+        raise AssertionError(f"{form} was made")
+
+    (tmp_path / "file").touch()
+    (tmp_path / "important.toml").touch()
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    for form, output in (
+        ("png", None),
+        ("json", tmp_path / "file" / "x.json"),
+        ("json", tmp_path / "important.toml"),
+    ):
+        with pytest.raises(ConfigError):
+            put(never, FILES, {"format": (form,), "output": output}, lambda: None)
+
+
 @pytest.mark.parametrize("name", ["run.json", "turns.npy", "slowest.jsonl", "timeline.csv", "run.log"])
 def test_the_record_of_a_run_is_not_replaced(tmp_path: Path, name: str) -> None:
     (tmp_path / "run.json").write_text("{}")

@@ -1,26 +1,15 @@
-"""What drive's tests shard: pollers that are always stopped, certificates, Locust without its patches.
-
-Locust patches the standard library when it is imported, and would slow or break whoever shares this process.
-Our connections need none of it: their sockets lie under gevent's feet.
-"""
+"""What drive's tests share: pollers that are always stopped, certificates, Locust without its patches."""
 
 from __future__ import annotations
 
-import importlib
 import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
+import tests.unpatched  # noqa: F401 - before whatever imports Locust
 from loadtest.drive.poller import EpollPoller, Poller, WatcherPoller
 from tests.end_to_end.certificates import Authority, Pair
-
-UNPATCHED = "LOCUST_SKIP_MONKEY_PATCH"
-
-with pytest.MonkeyPatch.context() as _environment:
-    # Only for this import: a process that a test starts must not inherit it.
-    _environment.setenv(UNPATCHED, "1")
-    importlib.import_module("locust")
 
 MakePoller = Callable[..., Poller]
 

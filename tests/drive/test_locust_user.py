@@ -230,7 +230,7 @@ def test_a_workers_users_wait_for_the_word_of_the_master(server: Address, told: 
 
 
 def test_a_task_that_raises_is_counted_and_told_once(
-    server: Address, caplog: pytest.LogCaptureFixture
+    server: Address, told: list[Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     class Asserting(AgentUser):
         abstract = False
@@ -241,17 +241,20 @@ def test_a_task_that_raises_is_counted_and_told_once(
         @task
         def ask(self) -> None:
             self.turn(question="Why?")
+            told.append(self)
+            if len(told) == 4:
+                gevent.spawn(self.environment.loadtest_shard.stop)
             assert False, "it is wrong"  # noqa: B011, PT015 - as a user writes it
 
-    ended = run(Asserting, server, connections=2, duration_ns=3 * SECOND)
+    ended = run(Asserting, server, connections=2, duration_ns=60 * SECOND)
     raised = ended.count("tasks.raised")
     assert raised > 2
     assert ended.count("tasks.raised_by.AssertionError") == raised
-    ((told, n),) = ended.coordinator.result.observed["tasks_raised"].items()
+    ((why, n),) = ended.coordinator.result.observed["tasks_raised"].items()
     assert n == raised
-    assert told.startswith("AssertionError: it is wrong")
-    assert "test_locust_user.py:" in told
-    assert " in ask)" in told
+    assert why.startswith("AssertionError: it is wrong")
+    assert "test_locust_user.py:" in why
+    assert " in ask)" in why
     assert caplog.text.count("Traceback") == 1
 
 
@@ -260,13 +263,15 @@ def test_on_start_that_raises_is_counted_and_ends_its_user_alone(server: Address
         abstract = False
 
         def on_start(self) -> None:
+            # The run goes on without this user, and ends when that was counted.
+            gevent.spawn(self.environment.loadtest_shard.stop)
             raise ZeroDivisionError
 
         @task
         def ask(self) -> None:
             self.turn(question="Why?")
 
-    ended = run(Unprepared, server, duration_ns=2 * SECOND)
+    ended = run(Unprepared, server, duration_ns=60 * SECOND)
     assert ended.count("tasks.raised") == ended.count("tasks.raised_by.ZeroDivisionError") == 1
     assert ended.count("connections.ready") == 1
 

@@ -23,7 +23,7 @@ from loadtest.measure.clock import Clock
 from loadtest.measure.interval import Interval, from_bytes
 from loadtest.plan.scenario import Scenario, Target
 from tests.drive.serving import echoes, serving
-from tests.drive.standing_in import ECHO, MS, NOWHERE, scenario_of
+from tests.drive.standing_in import ECHO, MS, NOWHERE, SECOND, scenario_of
 from tests.drive.under import FakeRunner, environment_of
 
 WITHIN_S = 60.0
@@ -309,8 +309,9 @@ def test_a_later_run_has_users_and_a_share_of_its_own() -> None:
 
 
 def test_a_share_is_driven_to_its_end() -> None:
-    """Against a real server, with real connections."""
-    following = Following(scenario=ECHO)
+    """Against a real server, with real connections, which a busy machine opens late."""
+    load = dataclasses.replace(ECHO.load, duration_ns=3 * SECOND)
+    following = Following(scenario=dataclasses.replace(ECHO, load=load))
     with serving(echoes) as address:
         following.plan(port=address.sockaddr[1])
         following.go(k=0, n=1, users=2).get(timeout=WITHIN_S)

@@ -77,7 +77,7 @@ class Tab:
 
     def until(self, expression: str, within_s: float = 60.0) -> None:
         """Wait until an expression is true in the page."""
-        wait_until(lambda: bool(self.value(expression)), within_s)
+        wait_until(lambda: bool(self.value(expression)), within_s, every_s=0.05)
 
     def shape(self, width: int, scheme: str) -> None:
         """Give the page a width, and the colours of a light or dark screen."""
@@ -112,10 +112,11 @@ def tab(folder: Path, address: str) -> Iterator[Tab]:
             asked = urllib.request.Request(at, method="PUT")
             with urllib.request.urlopen(asked, timeout=30) as answer:
                 found = json.load(answer)["webSocketDebuggerUrl"]
-            with connect(found, max_size=None, compression=None) as connection:
+            # A busy browser answers late: ``call`` says how long is too long, no ping does.
+            with connect(found, max_size=None, compression=None, ping_interval=None) as connection:
                 opened = Tab(connection)
                 opened.call("Page.navigate", url=address)
                 yield opened
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(60)

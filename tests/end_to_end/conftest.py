@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,3 +79,23 @@ def begin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Begin]:
             yield begin_later
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+class Runs(dict[str, Awaited]):
+    """Runs of a module by their names: those in the parameters ``name`` of selected tests begin at once.
+
+    Any other begins when a test asks for it, so that no run is made at which nobody looks.
+    """
+
+    def __init__(self, ways: Mapping[str, Callable[[], Awaited]], request: pytest.FixtureRequest) -> None:
+        super().__init__()
+        self._ways = ways
+        tests = [item for item in request.session.items if item.path == request.path]
+        params = [call.params for call in (getattr(item, "callspec", None) for item in tests) if call]
+        for name in ways:
+            if any(each.get("name") == name for each in params):
+                self[name] = ways[name]()
+
+    def __missing__(self, name: str) -> Awaited:
+        self[name] = self._ways[name]()
+        return self[name]

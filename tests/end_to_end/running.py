@@ -142,12 +142,12 @@ class Launched:
             self.process.wait(10)
 
 
-def wait_until(condition: Callable[[], bool], within_s: float = 60.0) -> None:
+def wait_until(condition: Callable[[], bool], within_s: float = 60.0, every_s: float = 0.01) -> None:
     """Ask until it holds; a test whose condition never does fails."""
     deadline = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < deadline, f"still not so after {within_s:g} s"
-        time.sleep(0.01)
+        time.sleep(every_s)
 
 
 def quick(duration: str = "1s") -> list[str]:

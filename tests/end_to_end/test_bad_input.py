@@ -15,7 +15,7 @@ import pytest
 
 from loadtest.cli import main
 from loadtest.simulator.process import Simulator
-from tests.end_to_end.conftest import Awaited, Begin, RunIt
+from tests.end_to_end.conftest import Awaited, Begin, RunIt, Runs
 from tests.end_to_end.running import LOCUST, Ended, quick
 from tests.end_to_end.servers import fastapi
 
@@ -247,7 +247,9 @@ class HangUp(socketserver.BaseRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def refused(begin: Begin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Awaited]]:
+def refused(
+    begin: Begin, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Runs]:
     """One run for each way in which a target may say no, all at once."""
     folder = tmp_path_factory.mktemp("scenarios")
     scenario, impatient = folder / "mine.toml", folder / "impatient-run.toml"
@@ -256,7 +258,9 @@ def refused(begin: Begin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     impatient.write_text(GOOD.replace('"agent-events"', '"impatient.toml"'))
     with ExitStack() as stack:
         server = stack.enter_context(fastapi())
-        page, banner, silent = (stack.enter_context(threaded(kind)) for kind in (Page, Banner, HangUp))
+
+        def serving(kind: type[socketserver.BaseRequestHandler]) -> str:
+            return f"127.0.0.1:{stack.enter_context(threaded(kind))}/ws"
 
         def simulated(fault: str) -> str:
             return stack.enter_context(Simulator.start(faults=[fault])).url + "/ws"
@@ -264,39 +268,44 @@ def refused(begin: Begin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         def start(url: str, plan: Path = scenario) -> Awaited:
             return begin("run", plan, "--target", url, "--verbose")
 
-        yield {
-            "unknown host": start("ws://no-such-host.invalid/ws"),
-            "nothing listens": start("ws://127.0.0.1:1/ws"),
-            "no TLS": start(f"wss://127.0.0.1:{page}/ws"),
-            "a web page": start(f"ws://127.0.0.1:{page}/ws"),
-            "no such path": start(server.url("/nowhere")),
-            "no HTTP": start(f"ws://127.0.0.1:{banner}/ws"),
-            "no word": start(f"ws://127.0.0.1:{silent}/ws"),
-            "403": start(simulated("refuse")),
-            "401": start(simulated("refuse=401")),
-            "accepted and closed": start(simulated("close-after-accept=1008")),
-            "never ready": start(server.url("/mute"), impatient),
-            "binary": start(server.url("/binary")),
+        ways = {
+            "unknown host": lambda: start("ws://no-such-host.invalid/ws"),
+            "nothing listens": lambda: start("ws://127.0.0.1:1/ws"),
+            "no TLS": lambda: start(f"wss://{serving(Page)}"),
+            "a web page": lambda: start(f"ws://{serving(Page)}"),
+            "no such path": lambda: start(server.url("/nowhere")),
+            "no HTTP": lambda: start(f"ws://{serving(Banner)}"),
+            "no word": lambda: start(f"ws://{serving(HangUp)}"),
+            "403": lambda: start(simulated("refuse")),
+            "401": lambda: start(simulated("refuse=401")),
+            "accepted and closed": lambda: start(simulated("close-after-accept=1008")),
+            "never ready": lambda: start(server.url("/mute"), impatient),
+            "binary": lambda: start(server.url("/binary")),
         }
+        yield Runs(ways, request)
+
+
+LONG = pytest.mark.long
+"""For ways of refusing that are refused in the layer of another: ``tests/drive`` tries them without a run."""
 
 
 @pytest.mark.parametrize(
     ("name", "layer", "said"),
     [
         ("unknown host", "resolve", "no-such-host.invalid"),
-        ("nothing listens", "tcp", "refused"),
+        pytest.param("nothing listens", "tcp", "refused", marks=LONG),
         ("no TLS", "tls", "wrong version number"),
         ("a web page", "upgrade", "200"),
-        ("no such path", "upgrade", "403"),
-        ("no HTTP", "upgrade", "not HTTP"),
-        ("no word", "upgrade", "without an answer"),
-        ("403", "upgrade", "403"),
+        pytest.param("no such path", "upgrade", "403", marks=LONG),
+        pytest.param("no HTTP", "upgrade", "not HTTP", marks=LONG),
+        pytest.param("no word", "upgrade", "without an answer", marks=LONG),
+        pytest.param("403", "upgrade", "403", marks=LONG),
         ("401", "auth", "401"),
         ("accepted and closed", "auth", "1008"),
         ("never ready", "ready", "connection_established"),
     ],
 )
-def test_a_target_that_refuses(refused: dict[str, Awaited], name: str, layer: str, said: str) -> None:
+def test_a_target_that_refuses(refused: Runs, name: str, layer: str, said: str) -> None:
     ended = refused[name].end()
     assert ended.code == ended.manifest["verdict"]["exit_code"] == 3, ended.screen
     assert "Traceback" not in ended.screen
@@ -317,20 +326,18 @@ def test_a_target_that_refuses(refused: dict[str, Awaited], name: str, layer: st
     [
         ("unknown host", "resolve", "no-such-host.invalid"),
         ("a web page", "upgrade", "200"),
-        ("403", "upgrade", "403"),
+        pytest.param("403", "upgrade", "403", marks=LONG),
         ("never ready", "ready", "connection_established"),
     ],
 )
-def test_the_reason_of_a_refusal_is_told(
-    refused: dict[str, Awaited], name: str, layer: str, said: str
-) -> None:
+def test_the_reason_of_a_refusal_is_told(refused: Runs, name: str, layer: str, said: str) -> None:
     ended = refused[name].end()
     words = " ".join(ended.out.split())
     assert layer in words
     assert said in words.replace("ws://no-such-host.invalid/ws", "")
 
 
-def test_binary_where_text_is_expected(refused: dict[str, Awaited]) -> None:
+def test_binary_where_text_is_expected(refused: Runs) -> None:
     ended = refused["binary"].end()
     counts = ended.manifest["counts"]
     assert ended.code == 1, ended.screen

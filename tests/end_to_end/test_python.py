@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.end_to_end.conftest import Awaited, Begin
+from tests.end_to_end.conftest import Awaited, Begin, Runs
 from tests.end_to_end.running import LOCUST
 from tests.end_to_end.servers import Server, fastapi
 
@@ -113,6 +114,8 @@ class Echo(WebSocketUser):
 """
 
 SHIPPED = ("agent_burst.py", "conversation.py", "echo.py")
+# What users of agent_burst.py do, those of CHAT do as well.
+MARKED = [pytest.param(SHIPPED[0], marks=pytest.mark.long), *SHIPPED[1:]]
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +184,9 @@ def test_what_tasks_send_is_kept_and_judged(asked: Awaited) -> None:
 
 
 @pytest.fixture(scope="module")
-def others(begin: Begin, server: Server, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Awaited]:
+def others(
+    begin: Begin, server: Server, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Runs:
     """Runs of other locustfiles."""
     folder = tmp_path_factory.mktemp("locustfiles")
     (folder / "asked.toml").write_text(SCENARIO)
@@ -194,15 +199,16 @@ def others(begin: Begin, server: Server, tmp_path_factory: pytest.TempPathFactor
         return begin("-f", file, "--headless", *words, command=LOCUST, **options)
 
     options = ("-u", "12", "-r", "30", "-t", "2s", "-H", server.url("/ws"))
-    return {
-        "mistaken": locust(folder / "mistaken.py", "-t", "2s", "-u", "1", "-H", server.url("/ws")),
-        "options": locust(folder / "chat.py", *options, environment={"LOADTEST_RUN_LABEL": "plain"}),
-        "two": locust(folder / "two.py"),
-        **{name: locust(shipped / name, "-t", "1s", "-u", "12") for name in SHIPPED},
+    ways: dict[str, Callable[[], Awaited]] = {
+        "mistaken": partial(locust, folder / "mistaken.py", "-t", "2s", "-u", "1", "-H", server.url("/ws")),
+        "options": partial(locust, folder / "chat.py", *options, environment={"LOADTEST_RUN_LABEL": "plain"}),
+        "two": partial(locust, folder / "two.py"),
+        **{name: partial(locust, shipped / name, "-t", "1s", "-u", "12") for name in SHIPPED},
     }
+    return Runs(ways, request)
 
 
-def test_a_mistake_in_a_task_ends_no_run(others: dict[str, Awaited]) -> None:
+def test_a_mistake_in_a_task_ends_no_run(others: Runs) -> None:
     """Locust logs it and goes on, as with any user of its own; every threshold holds, and the run fails."""
     ended = others["mistaken"].end()
     assert "a mistake of the locustfile" in ended.screen
@@ -215,7 +221,7 @@ def test_a_mistake_in_a_task_ends_no_run(others: dict[str, Awaited]) -> None:
     assert "ValueError" in ended.manifest["verdict"]["reason"]
 
 
-def test_options_of_locust_take_the_place_of_ours(others: dict[str, Awaited]) -> None:
+def test_options_of_locust_take_the_place_of_ours(others: Runs) -> None:
     ended = others["options"].end()
     manifest = ended.manifest
     planned = manifest["load"]["planned"]
@@ -228,15 +234,15 @@ def test_options_of_locust_take_the_place_of_ours(others: dict[str, Awaited]) ->
     assert manifest["counts"]["measured"]["turns"]["complete"] == 12 * 5 * 2
 
 
-def test_several_scenarios_in_one_locustfile_are_refused(others: dict[str, Awaited]) -> None:
+def test_several_scenarios_in_one_locustfile_are_refused(others: Runs) -> None:
     ended = others["two"].end()
     assert ended.code == 2, ended.screen
     assert "one scenario" in ended.err
     assert "Traceback" not in ended.screen
 
 
-@pytest.mark.parametrize("name", SHIPPED)
-def test_the_shipped_locustfiles_run_as_they_are(others: dict[str, Awaited], name: str) -> None:
+@pytest.mark.parametrize("name", MARKED)
+def test_the_shipped_locustfiles_run_as_they_are(others: Runs, name: str) -> None:
     ended = others[name].end()
     assert ended.code == ended.manifest["verdict"]["exit_code"], ended.screen
     turns = ended.manifest["counts"]["turns"]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import jwt
 import pytest
 
 from loadtest.simulator.process import Simulator
-from tests.end_to_end.conftest import Awaited, Begin, Launch
+from tests.end_to_end.conftest import Awaited, Begin, Launch, Runs
 from tests.end_to_end.running import DRAWN, LOCUST, Ended
 from tests.end_to_end.servers import fastapi
 
@@ -52,35 +53,37 @@ HEAD = jwt.encode({}, SECRET, algorithm="HS256").partition(".")[0]
 
 
 @pytest.fixture(scope="module")
-def runs(begin: Begin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Awaited]]:
+def runs(
+    begin: Begin, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Runs]:
     folder = tmp_path_factory.mktemp("scenarios")
 
-    def start(way: str, url: str, *words: str, **options: object) -> Awaited:
+    def start(way: str, url: str, *words: str, **environment: str) -> Awaited:
         scenario = folder / f"{way.replace(' ', '-')}-{len(list(folder.iterdir()))}.toml"
         scenario.write_text(SCENARIO.replace("URL", url).replace("AUTH", WAYS[way]))
-        # The page of one is looked at as well: what stands on it is the same whatever the way.
-        drawn = DRAWN if way == "query" else {}
-        return begin("run", scenario, *words, environment={**ENVIRONMENT, **drawn}, **options)
+        return begin("run", scenario, *words, environment={**ENVIRONMENT, **environment})
 
     locustfile = folder / "chat.py"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AGENT_JWT_SECRET", SECRET)
         strict = Simulator.start(jwt_secret_env="AGENT_JWT_SECRET")
+    scenario = folder / "locust.toml"
+    scenario.write_text(SCENARIO.replace("URL", strict.url).replace("AUTH", WAYS["header"]))
+    locustfile.write_text(
+        f"from loadtest import AgentUser\nclass Chat(AgentUser):\n    scenario = {str(scenario)!r}\n"
+    )
     with strict, fastapi() as lax, Simulator.start(faults=["refuse=401"]) as closed:
-        started = {way: start(way, strict.url) for way in WAYS if "token" not in way}
-        started |= {way: start(way, lax.url("/ws")) for way in WAYS if "token" in way}
-        started["refused"] = start("query", closed.url)
-        started["processes"] = start("header", strict.url, "--processes", "2")
-        started["user and password"] = start(
-            "query", strict.url.replace("ws://", f"ws://somebody:{PASSWORD}@") + f"/ws?access_token={TOKEN}"
-        )
-        scenario = folder / "locust.toml"
-        scenario.write_text(SCENARIO.replace("URL", strict.url).replace("AUTH", WAYS["header"]))
-        locustfile.write_text(
-            f"from loadtest import AgentUser\nclass Chat(AgentUser):\n    scenario = {str(scenario)!r}\n"
-        )
-        started["locust"] = begin("-f", locustfile, "--headless", command=LOCUST, environment=ENVIRONMENT)
-        yield started
+        urls = {way: lax.url("/ws") if "token" in way else strict.url for way in WAYS}
+        # The page of one is looked at as well, of that whose target's address alone has two secrets.
+        crowded = strict.url.replace("ws://", f"ws://somebody:{PASSWORD}@") + f"/ws?access_token={TOKEN}"
+        ways: dict[str, Callable[[], Awaited]] = {way: partial(start, way, url) for way, url in urls.items()}
+        ways |= {
+            "refused": partial(start, "query", closed.url),
+            "processes": partial(start, "header", strict.url, "--processes", "2"),
+            "user and password": partial(start, "query", crowded, **DRAWN),
+            "locust": partial(begin, "-f", locustfile, "--headless", command=LOCUST, environment=ENVIRONMENT),
+        }
+        yield Runs(ways, request)
 
 
 def forms(secret: str) -> set[bytes]:
@@ -100,8 +103,18 @@ def leaks(ended: Ended) -> list[str]:
     return [name for name, data in places.items() if any(text in data for text in wanted)]
 
 
-@pytest.mark.parametrize("name", [*WAYS, "processes", "user and password", "locust"])
-def test_a_run_with_a_secret_keeps_it_to_itself(runs: dict[str, Awaited], name: str) -> None:
+# Quick is one of each kind of place: a header, a subprotocol, and, with "user and password", a query.
+ALIKE = {"query", "cookie", "token in query"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(pytest.param(way, marks=pytest.mark.long) if way in ALIKE else way for way in WAYS),
+        *("processes", "user and password", "locust"),
+    ],
+)
+def test_a_run_with_a_secret_keeps_it_to_itself(runs: Runs, name: str) -> None:
     ended = runs[name].end()
     assert ended.code == 0, ended.screen
     turns = ended.manifest["counts"]["turns"]
@@ -109,14 +122,14 @@ def test_a_run_with_a_secret_keeps_it_to_itself(runs: dict[str, Awaited], name: 
     assert leaks(ended) == []
 
 
-def test_a_refused_run_keeps_it_to_itself(runs: dict[str, Awaited]) -> None:
+def test_a_refused_run_keeps_it_to_itself(runs: Runs) -> None:
     ended = runs["refused"].end()
     assert ended.code == 3, ended.screen
     assert ended.manifest["counts"]["connections"]["refused"] == {"auth": 3}
     assert leaks(ended) == []
 
 
-def test_a_leak_would_be_found(runs: dict[str, Awaited]) -> None:
+def test_a_leak_would_be_found(runs: Runs) -> None:
     ended = runs["header"].end()
     coded = base64.b64encode(PASSWORD.encode()).decode()
     for text in (SECRET, TOKEN, coded, jwt.encode({"sub": "x"}, SECRET)):
@@ -128,9 +141,7 @@ def test_a_leak_would_be_found(runs: dict[str, Awaited]) -> None:
             leak.unlink()
 
 
-def test_the_tokens_were_made_with_the_secret(
-    runs: dict[str, Awaited], launch: Launch, tmp_path: Path
-) -> None:
+def test_the_tokens_were_made_with_the_secret(runs: Runs, launch: Launch, tmp_path: Path) -> None:
     """With a wrong one the same server answers 403."""
     scenario = tmp_path / "wrong.toml"
     target = runs["header"].end().manifest["target"]["url"]

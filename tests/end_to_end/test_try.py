@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from loadtest.cli import main
 from tests.end_to_end.frames_server import SECRET
 from tests.end_to_end.running import LOADTEST
 
@@ -82,22 +82,34 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(folder: Path, *words: object, **environment: str) -> Said:
-    ended = subprocess.run(
-        [*LOADTEST, *map(str, words)],
-        cwd=folder,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+def as_process(folder: Path, *words: object) -> Said:
+    """As a user runs it: a process of its own."""
+    command = [*LOADTEST, *map(str, words)]
+    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
     assert "Traceback" not in ended.stderr
     return Said(ended.returncode, ended.stdout, ended.stderr)
 
 
+Typed = Callable[..., Said]
+
+
+@pytest.fixture
+def run(folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Typed:
+    """Type a command here, which saves the start of a process: a second for each."""
+    monkeypatch.chdir(folder)
+
+    def type_it(*words: object, **environment: str) -> Said:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        said = Said(main([*map(str, words)]), *capfd.readouterr())
+        assert "Traceback" not in said.err
+        return said
+
+    return type_it
+
+
 def test_every_frame_is_shown_with_what_it_was_taken_for(folder: Path, backend: Backend) -> None:
-    said = run(folder, "try", "chat.toml", "--target", backend.url("/"))
+    said = as_process(folder, "try", "chat.toml", "--target", backend.url("/"))
     assert said.code == 0, said
     assert said.taken() == [
         ("→", "upgrade"),
@@ -118,10 +130,10 @@ def test_every_frame_is_shown_with_what_it_was_taken_for(folder: Path, backend: 
     assert "proposal" not in said.out
 
 
-def test_a_kept_secret_is_neither_shown_nor_saved(folder: Path, backend: Backend) -> None:
+def test_a_kept_secret_is_neither_shown_nor_saved(run: Typed, folder: Path, backend: Backend) -> None:
     keeping = PROTOCOL.replace('session = "session"', 'access_token = "session"')
     (folder / "chat.toml").write_text(keeping.replace("ready.session", "ready.access_token"))
-    said = run(folder, "try", "chat.toml", "--target", backend.url("/"), "--save", "frames.jsonl")
+    said = run("try", "chat.toml", "--target", backend.url("/"), "--save", "frames.jsonl")
     assert said.code == 0, said
     saved = (folder / "frames.jsonl").read_text()
     assert "s-1234" not in said.out + saved
@@ -157,12 +169,12 @@ data = [ {{ api_key = "{ROW}" }} ]
 """
 
 
-def test_no_secret_of_a_scenario_is_shown_or_saved(folder: Path, backend: Backend) -> None:
+def test_no_secret_of_a_scenario_is_shown_or_saved(run: Typed, folder: Path, backend: Backend) -> None:
     (folder / "planted.toml").write_text(WITH_SECRETS.replace("PORT", str(backend.port)))
     variables = {"BADGE": READY_STEP, "STAMP": MESSAGE, "HEADER": HEADER}
-    tried = run(folder, "try", "planted.toml", "--save", "frames.jsonl", **variables)
+    tried = run("try", "planted.toml", "--save", "frames.jsonl", **variables)
     assert tried.code == 0, tried
-    explained = run(folder, "explain", "planted.toml", **variables)
+    explained = run("explain", "planted.toml", **variables)
     saved = (folder / "frames.jsonl").read_text()
     # They were sent, and were taken out.
     assert saved.count("[redacted]") > 8
@@ -171,7 +183,7 @@ def test_no_secret_of_a_scenario_is_shown_or_saved(folder: Path, backend: Backen
     assert "hunter2" not in saved.lower()
 
 
-def test_no_secret_of_a_browsers_capture_is_shown_or_written(folder: Path) -> None:
+def test_no_secret_of_a_browsers_capture_is_shown_or_written(run: Typed, folder: Path) -> None:
     (folder / "own.toml").write_text(
         PROTOCOL.replace(
             "{ wait", """{ send = '{"type":"enlist","badge":"{secret.BADGE}"}' }, { wait"""
@@ -208,9 +220,9 @@ def test_no_secret_of_a_browsers_capture_is_shown_or_written(folder: Path) -> No
     ]
     lines = (json.dumps({"at": at, "dir": way, "json": said}) for at, (way, said) in enumerate(frames))
     (folder / "f.jsonl").write_text("\n".join(lines))
-    checked = run(folder, "protocols", "check", "own.toml", "--capture", "f.jsonl")
-    understood = run(folder, "protocols", "check", "own.toml")
-    drafted = run(folder, "init", "ws://127.0.0.1:1", "--capture", "f.jsonl", "--name", "drafted")
+    checked = run("protocols", "check", "own.toml", "--capture", "f.jsonl")
+    understood = run("protocols", "check", "own.toml")
+    drafted = run("init", "ws://127.0.0.1:1", "--capture", "f.jsonl", "--name", "drafted")
     assert checked.taken()[0] == ("→", "ready step 1")
     assert drafted.code == 0, drafted
     told = checked.out + checked.err + understood.out
@@ -219,25 +231,25 @@ def test_no_secret_of_a_browsers_capture_is_shown_or_written(folder: Path) -> No
     assert WRITTEN not in "".join(path.read_text() for path in folder.glob("drafted*"))
 
 
-def test_a_turn_of_several_messages_is_tried(folder: Path, backend: Backend) -> None:
+def test_a_turn_of_several_messages_is_tried(run: Typed, folder: Path, backend: Backend) -> None:
     ask = """'{"type":"ask","id":"{turn.id}"}'"""
     steps = f"""messages = ['{{"type":"audio","n":1}}', '{{"type":"audio","n":2}}', {ask}]"""
     (folder / "chat.toml").write_text(re.sub("^message = .*$", steps, PROTOCOL, flags=re.MULTILINE))
-    said = run(folder, "try", "chat.toml", "--target", backend.url("/"))
+    said = run("try", "chat.toml", "--target", backend.url("/"))
     assert said.code == 0, said
     assert said.taken().count(("→", "message")) == 3
     assert [said.out.count(text) for text in ('"n":1}', '"n":2}', '"ask"')] == [1, 1, 1]
 
 
-def test_a_scenario_is_tried_against_our_simulator(folder: Path) -> None:
-    said = run(folder, "try", "agent-burst")
+def test_a_scenario_is_tried_against_our_simulator(run: Typed) -> None:
+    said = run("try", "agent-burst")
     assert said.code == 0, said
     assert "SIMULATED" in said.out
     assert ("←", "end") in said.taken()
 
 
-def test_what_an_unfinished_protocol_lacks_is_proposed(folder: Path, backend: Backend) -> None:
-    said = run(folder, "try", "bare.toml", "--target", backend.url("/chat"), "--timeout", "300ms")
+def test_what_an_unfinished_protocol_lacks_is_proposed(run: Typed, backend: Backend) -> None:
+    said = run("try", "bare.toml", "--target", backend.url("/chat"), "--timeout", "300ms")
     assert said.code == 1, said
     assert "Turn abandoned" in said.out
     assert 'type = ["type"]\n' in said.out
@@ -260,23 +272,23 @@ def test_what_an_unfinished_protocol_lacks_is_proposed(folder: Path, backend: Ba
     ],
 )
 def test_a_turn_that_is_not_complete_ends_with_1(
-    folder: Path, backend: Backend, path: str, words: str, taken: tuple[str, str]
+    run: Typed, backend: Backend, path: str, words: str, taken: tuple[str, str]
 ) -> None:
-    said = run(folder, "try", "chat.toml", "--target", backend.url(path), "--timeout", "300ms")
+    said = run("try", "chat.toml", "--target", backend.url(path), "--timeout", "300ms")
     assert said.code == 1, said
     assert words in said.out
     assert taken in said.taken()
     assert "sk-1234567890abcdef" not in said.out
 
 
-def test_what_comes_after_the_end_is_shown(folder: Path, backend: Backend) -> None:
-    said = run(folder, "try", "chat.toml", "--target", backend.url("/late"))
+def test_what_comes_after_the_end_is_shown(run: Typed, backend: Backend) -> None:
+    said = run("try", "chat.toml", "--target", backend.url("/late"))
     assert said.code == 0, said
     assert said.taken()[4:6] == [("←", "end"), ("←", "late")]
 
 
-def test_the_whole_answer_of_a_refusal_is_shown_without_secrets(folder: Path, backend: Backend) -> None:
-    said = run(folder, "try", "chat.toml", "--target", backend.url("/refusing"))
+def test_the_whole_answer_of_a_refusal_is_shown_without_secrets(run: Typed, backend: Backend) -> None:
+    said = run("try", "chat.toml", "--target", backend.url("/refusing"))
     assert said.code == 3, said
     assert "HTTP/1.1 403 Forbidden\n" in said.out
     assert "Content-Type: text/plain" in said.out
@@ -285,15 +297,15 @@ def test_the_whole_answer_of_a_refusal_is_shown_without_secrets(folder: Path, ba
     assert "abcdefghijklm1234567890" not in said.out
 
 
-def test_a_body_that_comes_later_is_waited_for(folder: Path, backend: Backend) -> None:
-    said = run(folder, "try", "chat.toml", "--target", f"ws://127.0.0.1:{backend.slow}/")
+def test_a_body_that_comes_later_is_waited_for(run: Typed, backend: Backend) -> None:
+    said = run("try", "chat.toml", "--target", f"ws://127.0.0.1:{backend.slow}/")
     assert said.code == 3, said
     assert "503 Service Unavailable" in said.out
     assert "come back" in said.out
 
 
-def test_a_connection_that_nobody_takes_ends_with_3(folder: Path) -> None:
-    said = run(folder, "try", "chat.toml", "--target", "ws://127.0.0.1:1/")
+def test_a_connection_that_nobody_takes_ends_with_3(run: Typed) -> None:
+    said = run("try", "chat.toml", "--target", "ws://127.0.0.1:1/")
     assert said.code == 3, said
     assert "Connection refused" in said.out
 
@@ -313,41 +325,42 @@ def test_a_connection_that_nobody_takes_ends_with_3(folder: Path) -> None:
         (("try", "chat.toml", "--target", "ws://127.0.0.1:1", "--save", "chat.toml"), "is not overwritten"),
     ],
 )
-def test_a_mistake_of_the_file_ends_with_2(folder: Path, words: tuple[str, ...], sentence: str) -> None:
+def test_a_mistake_of_the_file_ends_with_2(
+    run: Typed, folder: Path, words: tuple[str, ...], sentence: str
+) -> None:
     (folder / "wrong.toml").write_text('[turn]\nmessage = "x"\nends = ["done"]\n')
     (folder / "mute.toml").write_text('[events]\nmatch = "order"\ncount = 1\n')
     (folder / "columns.toml").write_text('[turn]\nmessage = "{data.colour}"\n[events]\nformat = "opaque"\n')
-    said = run(folder, *words)
+    said = run(*words)
     assert said.code == 2, said
     assert sentence in said.err
 
 
-def test_what_try_saves_is_what_check_and_init_read(folder: Path, backend: Backend) -> None:
+def test_what_try_saves_is_what_check_and_init_read(run: Typed, backend: Backend) -> None:
     """A capture of a turn makes a protocol by which its turns end, and which the server understands."""
     url = backend.url("/chat")
-    said = run(folder, "try", "chat.toml", "--target", url, "--save", "frames.jsonl")
+    said = run("try", "chat.toml", "--target", url, "--save", "frames.jsonl")
     assert said.code == 0, said
-    own = run(folder, "protocols", "check", "chat.toml", "--capture", "frames.jsonl")
+    own = run("protocols", "check", "chat.toml", "--capture", "frames.jsonl")
     assert own.code == 0, own
     assert [each for each in said.taken() if each[1] not in {"upgrade", "close 1000", "sent"}] == [
         each for each in own.taken() if each[1] != "heartbeat answered"
     ]
-    drafted = run(folder, "init", url, "--capture", "frames.jsonl", "--name", "drafted")
+    drafted = run("init", url, "--capture", "frames.jsonl", "--name", "drafted")
     assert drafted.code == 0, drafted
-    checked = run(folder, "protocols", "check", "drafted.protocol.toml", "--capture", "frames.jsonl")
+    checked = run("protocols", "check", "drafted.protocol.toml", "--capture", "frames.jsonl")
     assert checked.code == 0, checked
     assert checked.taken() == own.taken()
     assert "1 turn ends" in checked.out
-    again = run(folder, "try", "drafted.toml")
+    again = run("try", "drafted.toml")
     assert again.code == 0, again
     assert [each for each in again.taken() if each[0] == "←"] == [
         each for each in said.taken() if each[0] == "←"
     ]
 
 
-def test_a_turn_of_a_capture_that_does_not_end_is_told(folder: Path, backend: Backend) -> None:
+def test_a_turn_of_a_capture_that_does_not_end_is_told(run: Typed, backend: Backend) -> None:
     run(
-        folder,
         "try",
         "chat.toml",
         "--target",
@@ -357,22 +370,22 @@ def test_a_turn_of_a_capture_that_does_not_end_is_told(folder: Path, backend: Ba
         "--save",
         "f.jsonl",
     )
-    said = run(folder, "protocols", "check", "chat.toml", "--capture", "f.jsonl")
+    said = run("protocols", "check", "chat.toml", "--capture", "f.jsonl")
     assert said.code == 1, said
     assert "1 of 1 turn does not end" in said.out
     assert "end: done" in said.out.partition("Rules that match no frame")[2]
 
 
-def test_a_capture_without_a_turn_says_nothing_of_turns(folder: Path) -> None:
+def test_a_capture_without_a_turn_says_nothing_of_turns(run: Typed, folder: Path) -> None:
     (folder / "f.jsonl").write_text('{"at": 0, "dir": "in", "text": "{\\"type\\":\\"welcome\\"}"}\n')
-    said = run(folder, "protocols", "check", "chat.toml", "--capture", "f.jsonl")
+    said = run("protocols", "check", "chat.toml", "--capture", "f.jsonl")
     assert said.code == 4, said
-    assert run(folder, "init", "ws://127.0.0.1:1", "--capture", "f.jsonl").code == 2
+    assert run("init", "ws://127.0.0.1:1", "--capture", "f.jsonl").code == 2
 
 
-def test_every_wrong_line_of_a_capture_is_told(folder: Path) -> None:
+def test_every_wrong_line_of_a_capture_is_told(run: Typed, folder: Path) -> None:
     (folder / "f.jsonl").write_text('{"at": 0, "dir": "up", "text": ""}\nno\n')
-    said = run(folder, "protocols", "check", "chat.toml", "--capture", "f.jsonl")
+    said = run("protocols", "check", "chat.toml", "--capture", "f.jsonl")
     assert said.code == 2, said
     assert 'f.jsonl:1: `dir` must be "in" or "out", not "up"' in said.err
     assert "f.jsonl:2: is not JSON" in said.err

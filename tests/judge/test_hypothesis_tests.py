@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from loadtest.judge.hypothesis_tests import EffectEstimates, estimate_effects, method_for, words
 
@@ -56,6 +55,8 @@ def test_slower_faster_same_or_nobody_can_tell(numbers: tuple[float, ...], told:
 
 
 def test_the_interval_is_welchs() -> None:
+    from scipy import stats
+
     before, after = [1.0, 1.1, 0.9, 1.05], [1.2, 1.5, 1.1, 1.4]
     found = estimate_effects("permutation", column(before), column(after), FIVE)
     wanted = stats.ttest_ind(after, before, equal_var=False).confidence_interval(0.95)
@@ -63,6 +64,8 @@ def test_the_interval_is_welchs() -> None:
 
 
 def test_the_prediction_interval_is_students() -> None:
+    from scipy import stats
+
     history = [0.0, 0.1, -0.1, 0.05, -0.05, 0.02, -0.02, 0.0]
     found = estimate_effects("prediction", column(history), column([0.3]), FIVE)
     half = stats.t.ppf(0.975, 7) * np.std(history, ddof=1) * np.sqrt(1 + 1 / 8)

@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from loadtest.judge.power import beyond, quantile, quantiles, repeats, visible
 
@@ -12,6 +11,8 @@ FIVE, TEN = math.log(1.05), math.log(1.10)
 
 
 def test_students_t() -> None:
+    from scipy import stats
+
     assert quantile(0.975, 8) == pytest.approx(stats.t.ppf(0.975, 8))
     assert quantiles(0.975, np.array([8.0, np.nan]))[0] == pytest.approx(2.306, abs=1e-3)
     assert np.isnan(quantiles(0.975, np.array([np.nan]))[0])

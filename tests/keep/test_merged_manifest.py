@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import tests.unpatched  # noqa: F401 - before whatever imports Locust
 from loadtest.judge.judge_run import judge_run
 from loadtest.keep.manifest import first_manifest
 from loadtest.keep.manifest_reader import _Shape

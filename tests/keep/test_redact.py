@@ -4,6 +4,8 @@ import base64
 import json
 import logging
 import re
+import string
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loadtest.keep import redact
 from loadtest.keep.redact import REDACTED, RedactingFormatter, Redactor
+from loadtest.keep.secret_members import without_members
+from loadtest.secret_names import HEARD_KEY, IN_EACH, KEY, LIKE_ASCII, MEMBER_KEY, SENT_KEY
 
 SECRET = "s3cr3t/pa ss+wörd"
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1c2VyLTEifQ.c2lnbmF0dXJl-x_y"
@@ -422,3 +427,60 @@ def test_what_we_measured_has_labels_and_no_keys_of_secrets() -> None:
         "protocol": {"turns": {"token": {"message": "go"}}, "events": {"keep": {"token": "a.b"}}},
     }
     assert shown["target"] == {"headers": {"Authorization": REDACTED}}
+
+
+@pytest.mark.parametrize(
+    "names", [KEY, MEMBER_KEY, SENT_KEY, HEARD_KEY], ids=["all", "member", "sent", "heard"]
+)
+def test_no_name_of_a_secret_lacks_the_words_that_are_looked_for_first(names: re.Pattern[str]) -> None:
+    @given(st.from_regex(names, fullmatch=True))
+    def holds(name: str) -> None:
+        small = name.translate(LIKE_ASCII).lower()
+        assert any(hint in small for hint in IN_EACH), name
+
+    holds()
+
+
+def test_letters_that_a_pattern_takes_for_ascii() -> None:
+    each = "".join(map(chr, range(sys.maxunicode + 1)))
+    taken = {*re.findall("[a-z]", each, re.IGNORECASE)} - {*string.ascii_letters}
+    assert taken == {*map(chr, LIKE_ASCII)}
+    assert all(re.fullmatch(LIKE_ASCII[ord(letter)], letter, re.IGNORECASE) for letter in taken)
+
+
+PIECES = [
+    *BY_PLACE,
+    *INNOCENT,
+    "\\u0061uthorization",
+    "paſſword=zq81kx0",
+    "tOKEn",
+    "\r\n",
+    "=",
+    ":",
+    "eyJ",
+    "ZXlK",
+    "://",
+    "?",
+]
+
+
+def each_pattern(text: str, names: re.Pattern[str], found: list[str]) -> str:
+    """As ``_without_places``, with every pattern wherever it could match."""
+    text = redact._JWT.sub(REDACTED, text)
+    text = redact._USER_PART.sub(redact._WITHOUT_USER, text)
+    text = redact._QUERY.sub(redact._query, text)
+    text = without_members(text, names, found)
+    text = redact._HEADER.sub(rf"\1\2{REDACTED}", text)
+    text = redact._SCHEME.sub(redact._credential, text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(redact, "PLACES", dict.fromkeys(redact.PLACES, ""))
+        return redact._without_settings(text, names, found)
+
+
+@given(st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=4))
+def test_what_is_looked_for_first_changes_no_text(pieces: list[str]) -> None:
+    text = "".join(pieces)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(redact, "_without_places", each_pattern)
+        expected = Redactor().text(text)
+    assert Redactor().text(text) == expected

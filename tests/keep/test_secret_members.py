@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from loadtest.cli.drafting import clean_frames
+from loadtest.keep import secret_members
 from loadtest.keep.redact import REDACTED, Redactor
 from loadtest.plan.capture import CapturedFrame
 from loadtest.plan.written_secrets import secrets_in, shown_template
@@ -188,3 +189,12 @@ def test_the_list_of_this_test_is_the_list_of_names() -> None:
 
     for pattern in (*CREDENTIALS, *SENT):
         assert any(re.fullmatch(pattern, name, re.IGNORECASE) for name in (*SPELLED, *SENT_ONLY)), pattern
+
+
+def test_long_keys_of_a_target_are_not_remembered() -> None:
+    secret_members._matches.cache_clear()
+    redactor = Redactor()
+    for number in range(3):
+        text = f'{{"{"k" * 5000}{number}_password":"x","password":"hush"}}'
+        assert redactor.text(text) == text.replace("hush", REDACTED)
+    assert secret_members._matches.cache_info().currsize == 1

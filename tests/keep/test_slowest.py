@@ -31,11 +31,28 @@ def test_the_slowest_come_first_and_the_broken_after_them(tmp_path: Path) -> Non
 def test_while_the_run_goes_on_all_that_will_be_kept_is_there(tmp_path: Path) -> None:
     path = tmp_path / "slowest.jsonl"
     written = SlowestTurns(path, Redactor())
-    for seq in range(100):
+    for seq in range(96):
         written.append([frame("slowest", seq, seq)])
     so_far = read_slowest(path)
     written.close()
     assert all(entry in so_far for entry in read_slowest(path))
+
+
+def test_the_slowest_are_written_now_and_then_and_what_is_broken_at_once(tmp_path: Path) -> None:
+    written = SlowestTurns(tmp_path / "slowest.jsonl", Redactor())
+    grew, known = [], 0
+    for second in range(1, 50):
+        written.append(
+            [frame("slowest", second, second), frame("broken", 100 + second, 1, reason=f"{second}")]
+        )
+        kinds = [entry["kind"] for entry in read_slowest(written.path)]
+        assert kinds.count("broken") == second
+        if kinds.count("slowest") > known:
+            known = kinds.count("slowest")
+            grew.append(second)
+    written.close()
+    assert grew == [1, 2, 4, 8, 16, 26, 36, 46]
+    assert [entry["seq"] for entry in read_slowest(written.path)[:20]] == [*range(49, 29, -1)]
 
 
 def test_a_long_run_keeps_the_file_small(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadtest.measure import interval as module
@@ -120,6 +120,7 @@ def test_a_message_beyond_all_bounds_is_refused_unread(monkeypatch: pytest.Monke
         from_bytes(to_bytes(Interval(second=1)))
 
 
+@settings(max_examples=settings().max_examples // 2)
 @given(st.lists(intervals(), min_size=1, max_size=4))
 def test_a_merge_adds_everything(parts: list[Interval]) -> None:
     merged = merge(parts)
@@ -138,6 +139,7 @@ def test_a_merge_adds_everything(parts: list[Interval]) -> None:
     assert merged.moves.tolist() == sorted(move for part in parts for move in part.moves.tolist())
 
 
+@settings(max_examples=settings().max_examples // 2)
 @given(st.lists(intervals(), min_size=1, max_size=4))
 def test_a_merge_leaves_its_parts_alone(parts: list[Interval]) -> None:
     before = [to_bytes(part) for part in parts]

@@ -1,4 +1,4 @@
-"""Importing Locust patches the standard library: what needs it runs in a process of its own."""
+"""Importing Locust patches the standard library: what needs its patches runs in a process of its own."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from textwrap import dedent
 
 import pytest
 
+import tests.unpatched  # noqa: F401 - before whatever imports Locust
 from tests.end_to_end.conftest import Launch, launch, run
 from tests.end_to_end.running import Ended
 

@@ -60,16 +60,12 @@ def test_verbose_prints_the_whole_report(run: RunIt) -> None:
     assert ended.out.startswith("agent-burst\n")
 
 
-def test_json_prints_run_json_and_nothing_else(run: RunIt) -> None:
-    ended = run("run", "agent-burst", *quick(), *NOBODY, "--json")
+def test_json_prints_run_json_and_a_ci_service_gets_its_own_lines_on_stderr(run: RunIt) -> None:
+    ended = run("run", "agent-burst", *quick(), *NOBODY, "--json", environment={"GITHUB_ACTIONS": "true"})
     assert ended.code == 3
     assert json.loads(ended.out) == ended.manifest
+    assert ended.manifest["verdict"]["outcome"] == "unreachable"
     assert (ended.folder / "report.html").exists()
-
-
-def test_a_ci_service_gets_its_own_lines_on_stderr(run: RunIt) -> None:
-    ended = run("run", "agent-burst", *quick(), *NOBODY, "--json", environment={"GITHUB_ACTIONS": "true"})
-    assert json.loads(ended.out)["verdict"]["outcome"] == "unreachable"
     assert "::error title=loadtest agent-burst::connections.ready.peak was 0 (n=20), not > 10\n" in ended.err
 
 

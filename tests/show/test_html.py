@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
 
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sample import SampleRun, passed
 
@@ -71,8 +72,14 @@ def words(text: str) -> str:
     return " ".join(read(text).text.split())
 
 
-def test_the_page_is_well_formed_and_its_ids_are_unique(run: SampleRun, page_of: PageOf) -> None:
-    reader = read(page_of(run))
+def test_the_page_is_well_formed_and_its_ids_are_unique(run: SampleRun, undrawn_page_of: PageOf) -> None:
+    reader = read(undrawn_page_of(run))
+    assert [name for name, n in reader.ids.items() if n > 1] == []
+
+
+@pytest.mark.parametrize("name", ["passed", "failed", "hostile", "unreachable"])
+def test_it_is_so_with_its_plots(name: str, sample: Sample, page_of: PageOf) -> None:
+    reader = read(page_of(sample(name)))
     assert [name for name, n in reader.ids.items() if n > 1] == []
 
 
@@ -110,6 +117,7 @@ def test_hostile_texts_add_no_tag(sample: Sample, page_of: PageOf) -> None:
     assert "&lt;script&gt;" in page_of(run)
 
 
+@settings(max_examples=settings().max_examples // 3)
 @given(st.text(max_size=40))
 def test_no_text_from_elsewhere_becomes_markup(text: str) -> None:
     changed = replace(

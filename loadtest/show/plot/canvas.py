@@ -209,27 +209,35 @@ def _columns(labels: Sequence[str], inside: float, most: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """The margins and the height, in inches, that a sheet is laid out for."""
+    """The margins and the height, in inches, that a sheet is laid out for.
+
+    ``heights`` are what artists take in inches, by their ids: the height of the page changes none of them.
+    """
 
     left: float
     right: float
     height: float
+    heights: dict[int, float]
 
 
 def arrange(of: Sheet) -> None:
     """Place heading, captions, legends and axes by their measured sizes, and set the figure's height."""
     left, right = _sides(of)
-    used = _place(of, _Page(left, right, height=4.0))
+    heights: dict[int, float] = {}
+    used = _place(of, _Page(left, right, 4.0, heights))
     of.figure.set_size_inches(of.width_in, used + style.EDGE_IN)
-    _place(of, _Page(left, right, height=used + style.EDGE_IN))
+    _place(of, _Page(left, right, used + style.EDGE_IN, heights))
 
 
 def _renderer(of: Sheet) -> Any:
     return of.figure.canvas.get_renderer()  # type: ignore[attr-defined]  # the Agg canvas has one
 
 
-def _height(of: Sheet, artist: Artist) -> float:
-    return artist.get_window_extent(_renderer(of)).height / of.figure.dpi
+def _height(of: Sheet, page: _Page, artist: Artist) -> float:
+    """Of a text or a legend in inches, measured once."""
+    if id(artist) not in page.heights:
+        page.heights[id(artist)] = artist.get_window_extent(_renderer(of)).height / of.figure.dpi
+    return page.heights[id(artist)]
 
 
 def _sides(of: Sheet) -> tuple[float, float]:
@@ -258,7 +266,7 @@ def _place(of: Sheet, page: _Page) -> float:
             text.set_position((1 - x - 0.06 / of.width_in, 1 - (y + 0.01) / page.height))
             continue
         text.set_position((x, 1 - y / page.height))
-        y += _height(of, text) + 0.07
+        y += _height(of, page, text) + 0.07
     for on in of.panels:
         y = _place_panel(of, on, page, y)
     return y
@@ -269,24 +277,25 @@ def _place_panel(of: Sheet, on: Panel, page: _Page, y: float) -> float:
     x = style.EDGE_IN / of.width_in
     y += 0.16
     on.caption.set_position((x, 1 - y / page.height))
-    y += _height(of, on.caption) + 0.1
+    y += _height(of, page, on.caption) + 0.1
     if on.legend is not None:
         on.legend.set_bbox_to_anchor((x, 1 - y / page.height), transform=of.figure.transFigure)
-        y += _height(of, on.legend) + 0.08
+        y += _height(of, page, on.legend) + 0.08
     y += on.height_in
     width = 1 - (page.left + page.right) / of.width_in
     on.axes.set_position((page.left / of.width_in, 1 - y / page.height, width, on.height_in / page.height))
-    y += _below(of, on)
+    y += _below(of, page, on)
     if on.footer is not None:
         y += 0.05
         on.footer.set_position((x, 1 - y / page.height))
-        y += _height(of, on.footer)
+        y += _height(of, page, on.footer)
     return y
 
 
-def _below(of: Sheet, on: Panel) -> float:
-    """Inches that tick labels and the axis label take under the axes."""
-    outer = on.axes.xaxis.get_tightbbox(_renderer(of)) if on.axes.axison else None
-    if outer is None:
-        return 0.02
-    return max(0.02, float(on.axes.get_window_extent(_renderer(of)).y0 - outer.y0) / of.figure.dpi)
+def _below(of: Sheet, page: _Page, on: Panel) -> float:
+    """Inches that tick labels and the axis label take under the axes, measured once."""
+    if id(on.axes) not in page.heights:
+        outer = on.axes.xaxis.get_tightbbox(_renderer(of)) if on.axes.axison else None
+        under = on.axes.get_window_extent(_renderer(of)).y0 - outer.y0 if outer is not None else 0.0
+        page.heights[id(on.axes)] = max(0.02, float(under) / of.figure.dpi)
+    return page.heights[id(on.axes)]

@@ -181,6 +181,8 @@ SETTINGS: Any = {
     "font.family": [FONT],
     "font.size": TEXT_PT,
     "text.parse_math": False,
+    # As an SVG has its letters, and no time is spent on fitting each to the pixels of one screen.
+    "text.hinting": "none",
     "axes.unicode_minus": True,
     "svg.fonttype": "path",
     "svg.hashsalt": "loadtest",

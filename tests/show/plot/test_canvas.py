@@ -11,7 +11,7 @@ from loadtest.show.plot import style
 TEXT = st.text(max_size=120)
 
 
-@settings(max_examples=15)
+@settings(max_examples=max(7, settings().max_examples // 10))
 @given(
     TEXT, TEXT, TEXT, st.lists(TEXT.filter(str.strip), min_size=1, max_size=7), st.sampled_from([3.75, 10.4])
 )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import sys
 from pathlib import Path
 
@@ -14,6 +15,16 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from searches import SEARCHES, searched
 
 
+@functools.cache
+def drawn_once(name: str, width: float) -> Figure:
+    return KneePicture(SEARCHES[name]).figure(width)
+
+
+def drawn(name: str, width: float = style.WIDE_IN) -> Figure:
+    """A search, drawn once for all who look at it; none changes it."""
+    return drawn_once(name, width)
+
+
 def texts(figure: Figure) -> str:
     return " ".join(text.get_text() for text in shown_texts(figure))
 
@@ -21,11 +32,11 @@ def texts(figure: Figure) -> str:
 @pytest.mark.parametrize("width", [style.WIDE_IN, pytest.param(style.NARROW_IN, marks=pytest.mark.long)])
 @pytest.mark.parametrize("name", SEARCHES)
 def test_no_text_is_cut_or_lies_on_another(name: str, width: float) -> None:
-    assert faults(KneePicture(SEARCHES[name]).figure(width)) == []
+    assert faults(drawn(name, width)) == []
 
 
 def test_units_counts_and_what_was_found_stand_on_it() -> None:
-    told = texts(KneePicture(SEARCHES["found"]).figure())
+    told = texts(drawn("found"))
     for part in (
         "SIMULATED",
         "turns complete per second, n=13 runs",
@@ -51,9 +62,10 @@ def test_what_was_not_measured_is_said() -> None:
     silent = searched([(10, "h")])
     tries = tuple(type(each)(each.probe, "", "it died") for each in silent.tries)
     nothing = type(silent)(**{name: getattr(silent, name) for name in silent.__slots__} | {"tries": tries})
-    told = texts(KneePicture(nothing).figure())
+    figure = KneePicture(nothing).figure()
+    told = texts(figure)
     assert "no probe left a run that measured anything" in told.replace("\n", " ")
-    assert faults(KneePicture(nothing).figure()) == []
+    assert faults(figure) == []
 
 
 def test_times_far_apart_are_on_a_logarithmic_axis() -> None:

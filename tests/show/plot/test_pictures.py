@@ -9,12 +9,13 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from overlap import faults, shown_texts
-from sample import SampleRun
+from sample import SAMPLES, SampleRun
 
 from loadtest.show.plot import style
 from loadtest.show.plot.pictures import NAMES, Pictures, why_nothing
 
 Sample = Callable[[str], SampleRun]
+Drawn = Callable[..., Figure]
 PicturesOf = Callable[[SampleRun], Pictures]
 WIDTHS = (
     pytest.param(style.WIDE_IN, id="wide"),
@@ -22,13 +23,20 @@ WIDTHS = (
 )
 
 
+LIKE_ANOTHER = {"cut_short", "interrupted"}
+"""Laid out like ``passed``, and shorter."""
+
+LAID_OUT = [
+    pytest.param(name, marks=pytest.mark.long) if name in LIKE_ANOTHER else name for name in sorted(SAMPLES)
+]
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("name", NAMES)
-def test_no_text_of_a_plot_overlaps_or_is_cut(
-    run: SampleRun, name: str, width: float, pictures: PicturesOf
-) -> None:
+@pytest.mark.parametrize("of", LAID_OUT)
+def test_no_text_of_a_plot_overlaps_or_is_cut(of: str, name: str, width: float, drawn: Drawn) -> None:
     with mpl.rc_context(style.SETTINGS):
-        assert faults(pictures(run).figure(name, width)) == []
+        assert faults(drawn(of, name, width)) == []
 
 
 def test_the_finder_finds_texts_that_overlap_or_are_cut() -> None:
@@ -62,19 +70,19 @@ def test_ticks_that_are_not_drawn_are_not_counted() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_titles_name_the_run_and_the_simulator(name: str, sample: Sample) -> None:
-    texts = " ".join(text.get_text() for text in shown_texts(Pictures(sample("passed")).figure(name)))
+def test_titles_name_the_run_and_the_simulator(name: str, drawn: Drawn) -> None:
+    texts = " ".join(text.get_text() for text in shown_texts(drawn("passed", name)))
     for needed in ("agent-burst", "v1.4.0", "ws://127.0.0.1:43211/ws", "SIMULATED"):
         assert needed in texts
-    assert "SIMULATED" not in " ".join(
-        text.get_text() for text in shown_texts(Pictures(sample("unreachable")).figure(name))
-    )
+    assert "SIMULATED" not in " ".join(text.get_text() for text in shown_texts(drawn("unreachable", name)))
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("of", ["failed", "hostile", "unreachable"])
 def test_an_svg_is_well_formed_stands_alone_and_is_drawn_once(
-    name: str, run: SampleRun, pictures: PicturesOf
+    of: str, name: str, sample: Sample, pictures: PicturesOf
 ) -> None:
+    run = sample(of)
     text = pictures(run).svg(name)
     root = ElementTree.fromstring(text)
     assert root.find("{http://www.w3.org/2000/svg}title") is not None

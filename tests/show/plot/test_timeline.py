@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+from matplotlib.figure import Figure
 from matplotlib.patches import StepPatch
 from overlap import shown_texts
 from sample import SampleRun
@@ -11,58 +12,59 @@ from sample import SampleRun
 from loadtest.show.plot.pictures import Pictures
 
 Sample = Callable[[str], SampleRun]
+Drawn = Callable[..., Figure]
 
 
-def texts(run: SampleRun) -> list[str]:
-    return [text.get_text() for text in shown_texts(Pictures(run).figure("timeline"))]
+def texts(figure: Figure) -> list[str]:
+    return [text.get_text() for text in shown_texts(figure)]
 
 
-def test_rates_percentiles_and_the_generator_on_one_time_axis(sample: Sample) -> None:
-    figure = Pictures(sample("passed")).figure("timeline")
+def test_rates_percentiles_and_the_generator_on_one_time_axis(drawn: Drawn) -> None:
+    figure = drawn("passed", "timeline")
     assert len(figure.axes) == 4
     assert {axes.get_xlim() for axes in figure.axes} == {(0, 36)}
 
 
-def test_rates_are_those_counted(sample: Sample) -> None:
-    axes = Pictures(sample("passed")).figure("timeline").axes[0]
+def test_rates_are_those_counted(drawn: Drawn) -> None:
+    axes = drawn("passed", "timeline").axes[0]
     events = next(patch for patch in axes.patches if isinstance(patch, StepPatch))
     assert events.get_data().values[10] == 1250
-    assert "events in (n=43,750)" in texts(sample("passed"))
+    assert "events in (n=43,750)" in texts(drawn("passed", "timeline"))
 
 
-def test_warm_up_and_drain_are_shaded_and_named(sample: Sample) -> None:
-    assert "shaded: warm-up and drain" in texts(sample("passed"))
-    assert "shaded: warm-up" in texts(sample("interrupted"))
-    assert not [text for text in texts(sample("invalid")) if "shaded" in text]
+def test_warm_up_and_drain_are_shaded_and_named(drawn: Drawn) -> None:
+    assert "shaded: warm-up and drain" in texts(drawn("passed", "timeline"))
+    assert "shaded: warm-up" in texts(drawn("interrupted", "timeline"))
+    assert not [text for text in texts(drawn("invalid", "timeline")) if "shaded" in text]
 
 
-def test_a_second_without_events_is_a_gap_in_the_percentiles(sample: Sample) -> None:
-    axes = Pictures(sample("failed")).figure("timeline").axes[1]
+def test_a_second_without_events_is_a_gap_in_the_percentiles(drawn: Drawn) -> None:
+    axes = drawn("failed", "timeline").axes[1]
     line = axes.get_lines()[0]
     assert np.isnan(np.asarray(line.get_ydata(), float)[14])
 
 
-def test_what_went_wrong_is_seen_in_its_second(sample: Sample) -> None:
-    figure = Pictures(sample("failed")).figure("timeline")
+def test_what_went_wrong_is_seen_in_its_second(sample: Sample, drawn: Drawn) -> None:
+    figure = drawn("failed", "timeline")
     axes = figure.axes[2]
-    drawn = sum(bar.get_height() for kind in axes.containers for bar in kind)
+    high = sum(bar.get_height() for kind in axes.containers for bar in kind)
     counted = sample("failed").manifest["counts"]["turns"]
-    assert drawn == counted["due"] - counted["complete"] > 0
-    shown = texts(sample("failed"))
+    assert high == counted["due"] - counted["complete"] > 0
+    shown = texts(drawn("failed", "timeline"))
     assert "turns that were not complete, per second" in shown
     assert f"timed out (n={counted['timed_out']:,})" in shown
-    assert not [text for text in texts(sample("passed")) if "not complete" in text]
+    assert not [text for text in texts(drawn("passed", "timeline")) if "not complete" in text]
 
 
-def test_what_was_not_measured_is_said_on_its_panel(sample: Sample) -> None:
-    said = texts(sample("unreachable"))
+def test_what_was_not_measured_is_said_on_its_panel(drawn: Drawn) -> None:
+    said = texts(drawn("unreachable", "timeline"))
     assert said.count("Not measured: no connection was ever ready") == 2
     assert "Not measured: the generator's CPU time was not read" in said
-    assert "Not measured: no second holds enough samples for a percentile" in texts(sample("tiny"))
+    assert "Not measured: no second holds enough samples for a percentile" in texts(drawn("tiny", "timeline"))
 
 
-def test_units_are_in_the_captions(sample: Sample) -> None:
-    said = " | ".join(texts(sample("passed")))
+def test_units_are_in_the_captions(drawn: Drawn) -> None:
+    said = " | ".join(texts(drawn("passed", "timeline")))
     for caption in (
         "rates per second",
         "response time in ms",
