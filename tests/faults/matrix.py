@@ -63,9 +63,9 @@ threshold and kind of stored frame.
 - *unread*: messages that arrived at the simulator and that it never read.
 - All other names are counters of `run.json`, under `counts`.
 - *null*: the counter is not known. It is null in `run.json`, and `unmeasured` has the reason.
-- *without numbers*: the differences if the events of both runs carry no sequence numbers (`no-seq`). Then lost
-  events, duplicates and order are null, and thresholds on them are not measured. So even a run without faults
-  ends with exit code 4. *the same*: the differences are the same as with numbers.
+- *without numbers*: the differences if the events of both runs carry no sequence numbers (`no-seq`). Then
+  lost events, duplicates and order are null, and thresholds on them are not measured. So even a run without
+  faults ends with exit code 4. *the same*: the differences are the same as with numbers.
 - Every run has these thresholds, which decide the exit code: {thresholds}.
 
 The runs, each with bursts of {burst} turns:
@@ -103,8 +103,8 @@ timeout of a turn is 1 s, and pings come every 400 ms, so a delay of 3 s is long
 - "–": the simulator counted no strike, so the run is one without a fault.
 - An empty cell: the simulator cannot make this load.
 
-`python -m tests.faults.verdicts --write` runs all scenarios and writes the table. Each scenario takes about one
-minute on two idle cores. Only the reasons below the table are written by hand.
+`python -m tests.faults.verdicts --write` runs all scenarios and writes the table. Each scenario takes about
+one minute on two idle cores. Only the reasons below the table are written by hand.
 
 """
 
