@@ -130,7 +130,7 @@ AUTH_TABLE = KeyTable(
             default="",
             missing='`kind` is missing; write kind = "jwt", "token", "oauth2" or "sigv4"',
             help="`jwt`: loadtest makes a token for each user. `token`: one token for all users. `oauth2`: "
-            "one token for all users, by the client credentials grant; loadtest renews it before it expires. "
+            "one token for all users, by the client credentials grant. loadtest renews it before it expires. "
             "`sigv4`: loadtest signs the URL of each connection for AWS; needs `loadtest-ws[aws]`",
         ),
         Key(
@@ -197,7 +197,7 @@ AUTH_TABLE = KeyTable(
             type=POSITIVE_DURATION,
             fields=("refresh_ns",),
             default_shown="never",
-            help="token: how long new connections use the output of `token_command`",
+            help="token: loadtest runs `token_command` again after this time, for new connections",
         ),
         Key(
             name="token_url",
@@ -224,7 +224,7 @@ AUTH_TABLE = KeyTable(
             name="profile",
             type=TEXT,
             default_shown="`AWS_PROFILE`, or the variables `AWS_ACCESS_KEY_ID` and so on",
-            help="sigv4: the profile in the configuration files of AWS that has the credentials",
+            help="sigv4: the profile that has the credentials, in the configuration files of AWS",
         ),
         Key(
             name="claims",
@@ -328,22 +328,22 @@ TARGET_TABLE = KeyTable(
             type=KeyType(read_url, choices=(SIMULATOR, "ws://", "wss://")),
             default=SIMULATOR,
             missing='`url` is missing; write url = "simulator" or url = "wss://..."',
-            help="`ws://…`, `wss://…`, or `simulator`. If the URL has a path other than `/`, loadtest uses "
-            "the URL as it is, with its query; otherwise it adds the protocol's path",
+            help="`ws://…`, `wss://…`, or `simulator`. A URL with a path other than `/` is used as it is, "
+            "with its query. To any other URL, loadtest adds the protocol's path",
         ),
         Key(
             name="headers",
             type=PAIRS,
-            help="a table of text; values may contain placeholders of the user, and `{env.NAME}` or "
-            "`{secret.NAME}`, an environment variable",
+            help="a table of text. Values may contain placeholders of the user. `{env.NAME}` and "
+            "`{secret.NAME}` are an environment variable",
         ),
         Key(
             name="cookies",
             type=KeyType(read_cookies, lambda found: {**found[0], **({"keep": True} if found[1] else {})}),
             fields=("cookies", "keep_cookies"),
             default_shown="none",
-            help="like `headers`; with `keep = true`, each user also sends the cookies that the target set "
-            "on its later connections",
+            help="like `headers`. With `keep = true`, the later connections of a user also send the cookies "
+            "that the target set",
         ),
         Key(name="query", type=PAIRS, help="like `headers`; added to the URL"),
         Key(
@@ -354,17 +354,21 @@ TARGET_TABLE = KeyTable(
         Key(
             name="identities",
             type=ROWS,
-            help="one row for every virtual user: `{user.COLUMN}`; a CSV file, or rows written here. No row "
-            "is used twice. If all users share a value, such as one account, write it in the protocol itself "
-            "or as `{secret.NAME}`",
+            help="a CSV file, or rows written here, with one row for every virtual user: `{user.COLUMN}`. No "
+            "row is used twice. If all users share a value, such as one account, write it in the protocol "
+            "itself or as `{secret.NAME}`",
         ),
         Key(
             name="before_connect",
             type=TEXTS,
-            help="names of values that the code of a user sets before each connection, as `{user.NAME}`; "
-            "see [Python](python.md#before-a-connection). If no code sets them, they are empty",
+            help="names of values that [your Python code](python.md#before-a-connection) sets before each "
+            "connection. Placeholders are `{user.NAME}`. If no code sets a value, it is empty",
         ),
-        Key(name="insecure", type=FLAG, help="do not verify the certificate; every report says this"),
+        Key(
+            name="insecure",
+            type=FLAG,
+            help="loadtest does not verify the certificate; every report says this",
+        ),
         Key(
             name="ca_file",
             type=FILE,
@@ -378,21 +382,21 @@ TARGET_TABLE = KeyTable(
             type=KeyType(read_compression, write_compression, choices=("true", "false")),
             fields=("compression", "compress_sent"),
             default_shown="`false`",
-            help="`true`: offer permessage-deflate, so that the target may compress what it sends; loadtest "
-            "sends uncompressed, which the extension allows. `{ send = true }`: loadtest also compresses "
-            "what it sends, [below](#compression)",
+            help="`true`: loadtest offers permessage-deflate. The target may then compress what it sends; "
+            "loadtest does not. `{ send = true }`: loadtest compresses too, [below](#compression)",
         ),
         Key(
             name="connect_timeout",
             type=POSITIVE_DURATION,
             fields=("connect_timeout_ns",),
-            help="the time limit for TCP, TLS and upgrade together; loadtest looks up the name once, before",
+            help="the time limit for TCP, TLS and upgrade together. The lookup of the name, before the load, "
+            "has the same limit of its own",
         ),
         Key(
             name="max_message",
             type=SIZE,
             fields=("max_message_bytes",),
-            help="the largest message; a larger one closes the connection with 1009",
+            help="the largest message; a larger message closes the connection with code 1009",
         ),
         Key(
             name="faults",
@@ -404,7 +408,7 @@ TARGET_TABLE = KeyTable(
             name="source_addresses",
             type=KeyType(read_sources, list),
             default_shown="the system chooses",
-            help="addresses and networks of the generator's machine from which connections come, one "
+            help="addresses, or networks of addresses, of the generator's machine. Connections use one "
             "address after the other, [below](#more-connections-than-ports)",
         ),
         Key(
@@ -412,7 +416,7 @@ TARGET_TABLE = KeyTable(
             type=choice("first", "rotate", "all"),
             unless_default=True,
             help="which addresses connections use if the name has several. `first`: connections try them in "
-            "the system's order, the next one after 250 ms or a failure (RFC 8305). `rotate`: each user "
+            "the system's order, the next after 250 ms or a failure (RFC 8305). `rotate`: each user "
             "begins with another address. `all`: like `rotate`, but a connection tries only one address, so "
             "every address must answer",
         ),
@@ -441,8 +445,9 @@ TARGET_TABLE = KeyTable(
             name="proxy",
             type=KeyType(read_proxy, choices=(ENVIRONMENT, NO_PROXY)),
             unless_default=True,
-            help="`environment`: use `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy`, unless "
-            "the target is on this machine. `none`, or a URL such as `http://proxy.example:3128`",
+            help="`environment`: loadtest uses `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy`, "
+            "unless the target is on this machine. `none`: no proxy. Or the proxy's URL, such as "
+            "`http://proxy.example:3128`",
         ),
         Key(
             name="follow_redirects",
@@ -505,7 +510,7 @@ RECONNECT_TABLE = KeyTable(
         Key(
             name="jitter",
             type=RATIO,
-            help="each wait is shortened at random (by `seed`) by up to this fraction",
+            help="each wait is shortened by a random fraction, at most this one; `seed` decides it",
         ),
         Key(
             name="tries",
@@ -643,34 +648,35 @@ TRAFFIC_KEYS = (
         name="timeout",
         type=POSITIVE_DURATION,
         fields=("timeout_ns",),
-        help="timeout of a turn; also how long a due turn waits for its connection, and the longest drain",
+        help="the time limit of a turn. A due turn also waits this long for its connection, and the run for "
+        "the last answers (drain)",
     ),
     Key(
         name="every",
         type=DURATION,
         fields=("every_ns",),
         default_shown="open: this or `rate` is required; closed: none",
-        help="open: a burst per connection falls due this often. closed: think time after a burst",
+        help="open: how often a burst falls due on each connection. closed: think time after a burst",
     ),
     Key(name="rate", type=RATE, help="open: turns per second over all connections, instead of `every`"),
     Key(
         name="arrivals",
         type=choice("constant", "poisson"),
         unless_default=True,
-        help="open. `constant`: turns fall due at equal intervals. `poisson`: at random intervals",
+        help="open model. `constant`: turns fall due at equal intervals. `poisson`: at random intervals",
     ),
     Key(
         name="phase",
         type=choice("spread", "together"),
         unless_default=True,
-        help="open, constant. `spread`: connections send one after the other. `together`: all connections "
-        "send at the same instant",
+        help="open model, constant arrivals. `spread`: connections send one after the other. `together`: all "
+        "connections send at the same instant",
     ),
     Key(
         name="ping",
         type=POSITIVE_DURATION,
         fields=("ping_ns",),
-        help="how often each connection sends a WebSocket ping: `ping.rtt`",
+        help="how often each connection sends a WebSocket ping; `ping.rtt` is the time to its answer",
     ),
     Key(
         name="ping_timeout",
@@ -690,8 +696,8 @@ TRAFFIC_KEYS = (
         name="mix",
         type=MIX,
         default_shown="every turn is that of the protocol's `[turn]`",
-        help="kinds of turn by weight, such as `{ ask = 8, cancel = 1 }`: names of the protocol's "
-        "[turns](protocols.md#kinds-of-turn), 16 at most; the seed decides the kind of each turn",
+        help="[kinds of turn](protocols.md#kinds-of-turn) by weight, such as `{ ask = 8, cancel = 1 }`, "
+        "16 at most. The seed decides the kind of each turn",
     ),
     Key(
         name="message",
@@ -717,7 +723,7 @@ CONVERSATION_TABLE = KeyTable(
             type=TEXT,
             default="",
             missing='a conversation needs a `name`, such as name = "support"',
-            help="its name in metrics: letters, digits, `_`, `-`",
+            help="the conversation's name in metrics: letters, digits, `_`, `-`",
         ),
         Key(
             name="weight",
@@ -776,7 +782,7 @@ PREPARE_TABLE = KeyTable(
             type=TEXT,
             default="",
             missing='a step needs a `name`, such as name = "login"',
-            help="its name in times and refusals: letters, digits, `_`, `-`",
+            help="the step's name in times and refusals: letters, digits, `_`, `-`",
         ),
         *_REQUEST_KEYS,
         Key(
@@ -797,8 +803,8 @@ PREPARE_TABLE = KeyTable(
             name="once",
             type=choice("connection", "user", "process"),
             unless_default=True,
-            help="`connection`: before each connection, also after a loss. `user`: before the first one of a "
-            "user. `process`: once in each process, by the first user that needs it",
+            help="`connection`: before each connection, also after a loss. `user`: before the first "
+            "connection of a user. `process`: once in each process, by the first user that needs it",
         ),
         Key(
             name="undo",
@@ -841,7 +847,7 @@ CUT_TABLE = KeyTable(
             type=POSITIVE_DURATION,
             fields=("every_ns",),
             default_shown="once",
-            help="how often the cut is repeated from then on; loadtest chooses the users anew each time",
+            help="how often the cut is repeated after `at`; loadtest chooses the users anew each time",
         ),
     ),
 )
@@ -902,13 +908,14 @@ CHAOS_KEYS = (
     Key(name="slow_readers", type=table_of(SLOW_READERS_TABLE), help="users who read slowly"),
     _turn_share(
         "leavers",
-        "in which the user leaves after the first event: close code 1001, like a closed browser tab, "
-        "without waiting for an answer",
+        "in which the user leaves after the first event. The close code is 1001, as from a closed browser "
+        "tab; the user waits for no answer",
     ),
     _turn_share(
         "malformed",
-        "before which loadtest sends a broken message on the same connection: half of the protocol's "
-        "message, a list instead of an object, an empty message, or an object of 10,000 characters",
+        "before which loadtest sends a broken message on the same connection. This is half of the "
+        "protocol's message, a list instead of an object, an empty message, or an object of "
+        "10,000 characters",
     ),
 )
 
@@ -1124,7 +1131,7 @@ POPULATION_TABLE = KeyTable(
             type=TEXT,
             default="",
             missing='a population needs a `name`, such as name = "listeners"',
-            help="its name in metrics: letters, digits, `_`, `-`",
+            help="the population's name in metrics: letters, digits, `_`, `-`",
         ),
         Key(
             name="inherits",
@@ -1178,7 +1185,7 @@ SCENARIO_TABLE = KeyTable(
             type=TEXT,
             default="",
             default_shown="the file's name",
-            help="its name in reports and folders: letters, digits, `.`, `_`, `-`",
+            help="the scenario's name in reports and folders: letters, digits, `.`, `_`, `-`",
         ),
         Key(
             name="question",

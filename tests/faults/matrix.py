@@ -45,28 +45,28 @@ NO_SEQ = "no-seq"
 HEAD = """\
 # How each fault shows
 
-The simulator that ships with loadtest can have faults on purpose (`loadtest simulator --help` lists them).
-Tests run each fault and compare the run with the same run without the fault. The counters below must differ
-by exactly the amount in the table. Everything else must be the same: every other counter, notice, threshold
-and kind of stored frame. The simulator counts how often a fault strikes. For most faults this number follows
-from the seed, before a byte is sent.
+The simulator that ships with loadtest can make faults on purpose (`loadtest simulator --help` lists them).
+Tests run each fault, and compare this run with a run that differs only in the fault. The counters in the
+tables must change by exactly the amount shown. Everything else must be the same: every other counter, notice,
+threshold and kind of stored frame.
 
 `python -m tests.faults.matrix --write` writes this page from the data that the tests use.
 `python -m tests.faults.matrix --run` runs the matrix and prints every difference.
 
 ## How to read it
 
-- *struck*: how often the fault struck, as the simulator counts it. The table has the number for seed {seed},
-  unless it depends on timing. *struck turns*: in how many turns the fault struck.
+- *struck*: how often the fault struck, as the simulator counts it. For most faults the seed decides this
+  number; the tables have it for seed {seed}. "–": it depends on timing. *struck turns*: in how many turns the
+  fault struck.
 - *each*: the turns due on one connection. *due*: the turns due in the whole run.
 - *per turn*: the {per_turn} events of a turn without a fault.
-- *unread*: messages that the simulator had received but did not read any more.
+- *unread*: messages that arrived at the simulator and that it never read.
 - All other names are counters of `run.json`, under `counts`.
 - *null*: the counter is not known. It is null in `run.json`, and `unmeasured` has the reason.
-- *without numbers*: the same run, but events carry no sequence numbers (`no-seq`). It is compared with a run
-  without numbers and without the fault. There, lost events, duplicates and order are null, and thresholds on
-  them are not measured. So even a run without faults ends with 4. *the same* means: no other difference.
-- Every run has these thresholds, and the exit code follows from them: {thresholds}.
+- *without numbers*: the differences if the events of both runs carry no sequence numbers (`no-seq`). Then
+  lost events, duplicates and order are null, and thresholds on them are not measured. So even a run without
+  faults ends with exit code 4. *the same*: the differences are the same as with numbers.
+- Every run has these thresholds, which decide the exit code: {thresholds}.
 
 The runs, each with bursts of {burst} turns:
 
@@ -81,7 +81,7 @@ NETWORK_HEAD = """
 ## Networks that fail
 
 These faults happen in the network between client and server. Two users each send a turn every 200 ms for 2 s.
-The timeout of a turn is 1 s. Three things make the faults:
+The timeout of a turn is 1 s. The tests make the faults in three ways:
 
 - *proxy*: a TCP proxy.
 - *names*: a name service of the tests.
@@ -96,15 +96,15 @@ The timeout of a turn is 1 s. Three things make the faults:
 VERDICTS = """
 ## What every shipped scenario says
 
-The table has the verdict and exit code of every shipped scenario under every fault, once at half strength and
-once at full strength. The scenarios are shortened: the timeout of a turn is 1 s and pings come every 400 ms,
-so 3 s are longer than any timeout.
+The table has the verdict and exit code of every shipped scenario under every fault. Where a fault has a
+strength, it has two rows: one at half strength and one at full strength. The scenarios are shortened. The
+timeout of a turn is 1 s, and pings come every 400 ms, so a delay of 3 s is longer than any timeout.
 
 - "–": the simulator counted no strike, so the run is one without a fault.
 - An empty cell: the simulator cannot make this load.
 
-`python -m tests.faults.verdicts --write` runs them all, about one minute per scenario on two idle cores. Only
-the reasons below the table are written by hand.
+`python -m tests.faults.verdicts --write` runs all scenarios and writes the table. Each scenario takes about
+one minute on two idle cores. Only the reasons below the table are written by hand.
 
 """
 

@@ -83,7 +83,7 @@ def _refused(*words: str) -> Callable[[Manifest], bool]:
 NETWORK = (
     NetworkRow(
         name="latency",
-        about="every byte arrives 60 ms later, either way",
+        about="every byte arrives 60 ms later, in both directions",
         weather=Weather(latency_s=0.06),
         traffic="ping = '300ms'",
         shows={
@@ -94,7 +94,7 @@ NETWORK = (
     ),
     NetworkRow(
         name="bandwidth",
-        about="20 KB/s for a first answer of 12 KB; a ping every 100 ms",
+        about="the path carries 20 KB/s, and the first answer has 12 KB; a ping every 100 ms",
         weather=Weather(bytes_per_s=20_000),
         traffic="ping = '100ms'\nping_timeout = '400ms'",
         shows={
@@ -296,7 +296,7 @@ NETWORK = (
     ),
     NetworkRow(
         name="latency, of packets",
-        about="every packet arrives 60 ms later, either way",
+        about="every packet arrives 60 ms later, in both directions",
         packets=Packets(latency_s=0.06),
         traffic="ping = '300ms'",
         shows={
@@ -335,7 +335,7 @@ NETWORK = (
     ),
     NetworkRow(
         name="bandwidth, of packets",
-        about="40 KB/s for both users together, with a first answer of 12 KB each; a ping every 100 ms",
+        about="the path carries 40 KB/s in all, and each first answer has 12 KB; a ping every 100 ms",
         packets=Packets(bytes_per_s=40_000),
         traffic="ping = '100ms'\nping_timeout = '5s'\ntimeout = '5s'",
         shows={

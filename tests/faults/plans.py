@@ -27,7 +27,7 @@ NUMBERED = ("lost", "duplicate", "out_of_order")
 """Event counters that need sequence numbers."""
 
 NOISE = {
-    "coalesced_reads": "the kernel decides how many reads bring what was sent together",
+    "coalesced_reads": "the kernel decides whether one read brings several events",
     "generator_starved": "it depends on what else runs on this machine, not on the target",
     "generator_late": "it depends on this machine while it runs tests, not on the target",
 }
@@ -64,14 +64,14 @@ class Plan:
 
 STEADY = Plan(
     name="steady",
-    about="6 connections, a burst of 5 turns every 250 ms on each, for 1 s",
+    about="6 connections, with a burst every 250 ms on each, for 1 s",
     connections=6,
     bursts=4,
     sets=("load.connections=6", "traffic.every=250ms"),
 )
 ONCE = Plan(
     name="once",
-    about="12 connections, one burst of 5 turns on each, all at once",
+    about="12 connections, with one burst on each, all at once",
     connections=12,
     bursts=1,
     sets=("load.connections=12", "traffic.every=1s", "traffic.phase=together", f"traffic.turns={BURST}"),
@@ -91,7 +91,7 @@ PINGED = Plan(
 )
 UNHURRIED = Plan(
     name="unhurried",
-    about="6 connections, a burst of 5 turns every 700 ms on each, for 2.1 s",
+    about="6 connections, with a burst every 700 ms on each, for 2.1 s",
     connections=6,
     bursts=3,
     sets=("load.connections=6", "load.duration=2100ms", "traffic.every=700ms"),

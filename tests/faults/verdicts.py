@@ -159,21 +159,21 @@ SIGNED: tuple[tuple[str, str, str], ...] = (
     (
         ".*",
         "lose-before-ready=1500ms",
-        "messages are lost only in the warm-up; the measured part begins after it",
+        "messages are lost only in the warm-up, before the measured part",
     ),
     (
         "reconnect-storm|example-full|leaver",
         "cold-start=500ms",
-        "users who come too early try again, as the scenario says, and are ready before the measured part",
+        "users who were refused try again, as the scenario says, and are ready before the measured part",
     ),
     (HOLDS_ONLY, OF_TURNS, "the scenario sends no turn, so there is no answer to strike"),
     ("connect-ramp|connect-storm", "no-pong", "the scenario sends no ping"),
-    ("connect-ramp", "freeze=.*", "no user waits longer than the freeze, and the threshold is 1 s for 95 %"),
+    ("connect-ramp", "freeze=.*", "no user waits longer than the freeze, and the threshold on p95 is 1 s"),
     ("connect-storm", "freeze=.*|slow-ready=1s", "the threshold is that all users are connected within 5 s"),
     (
         "limit-probe",
         "close-after-accept=1011,0.5|cold-start=500ms",
-        "exactly five users get in, which is the question; a warning says why others are refused",
+        "the threshold is that exactly five users get in, and they do; a notice says why others are refused",
     ),
     (
         "limit-probe",
@@ -185,7 +185,7 @@ SIGNED: tuple[tuple[str, str, str], ...] = (
         "freeze=730ms,300ms",
         "the freeze and 300 ms of thought together are shorter than the threshold of 800 ms",
     ),
-    ("isolation", "freeze=.*|batch=500ms", "no threshold is about time: the question is who gets an event"),
+    ("isolation", "freeze=.*|batch=500ms", "the thresholds are about who gets an event, not about time"),
     (
         "reconnect-storm",
         "batch=500ms|slow-ready=1s|freeze=730ms,300ms",
@@ -199,7 +199,7 @@ SIGNED: tuple[tuple[str, str, str], ...] = (
     (
         "agent-burst|example-full|idle-hold|isolation|leaver|malformed|slow-reader|soak|voice-call",
         "slow-ready=1s",
-        "all users are ready before the measured part begins, and no threshold says how soon",
+        "all users are ready before the measured part, and no threshold limits the time until then",
     ),
     (
         "slow-reader",
@@ -211,7 +211,7 @@ SIGNED: tuple[tuple[str, str, str], ...] = (
     (
         "echo-steady|example-full",
         "no-pong",
-        "replies show that the target lives, and no threshold is about pings; a warning reports the pings",
+        "replies show that the target lives, and no threshold is about pings; a notice reports the pings",
     ),
     (
         "agent-burst|isolation|leaver|malformed|reconnect-storm|spike|voice-call",

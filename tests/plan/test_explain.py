@@ -513,7 +513,7 @@ def test_text_in_order_is_told_with_what_is_escaped_and_compressed(folder: Folde
     assert "it is not JSON but contains JSON: values inside its quotes are JSON-escaped" in text
     assert "a turn is complete when all of type begins with 43 and done came" in text
     assert "it has failed with has error" in text
-    assert "target.compression = true: offer permessage-deflate" in text
+    assert "target.compression = true: loadtest offers permessage-deflate" in text
     text = told(folder.load(SOCKET_IO.replace("compression = true", "compression = { send = true }") + EVERY))
     assert "target.compression = send = true\n" in text
     assert "times are not measured, unless `ordered`" not in text
