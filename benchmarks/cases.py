@@ -103,7 +103,8 @@ CASES = (
         "upgraded",
         "higher",
         connections=4000,
-        note="As connecting and leaving, with 4,000 connections. Each shows a token of its own (JWT, HS256).",
+        note="Connections are opened and closed as in the next case, but 4,000 of them. Each shows a "
+        "token of its own (JWT, HS256).",
     ),
     Case(
         "connect",
@@ -127,7 +128,8 @@ CASES = (
         "lower",
         connections=8000,
         note="All at once: opened, upgraded, held and closed. On loopback, TCP connects within the system "
-        "call that asks for it. A longer time is the generator's own delay. The other tools do not report "
+        "call that asks for it. Any time beyond that call is the generator's own delay. The other tools "
+        "do not report "
         "it.",
     ),
     Case(
@@ -150,7 +152,8 @@ CASES = (
         "/echo",
         "messages",
         "lower",
-        note="50 connections. The CPU is for 2,000 messages a second that really came. Artillery and Tsung "
+        note="50 connections. The CPU is scaled to 2,000 messages a second, as counted by the server. "
+        "Artillery and Tsung "
         "cannot fix a rate on open connections: 50 users wait 25 ms between a reply and the next message. "
         "Messages that leave together share a wake-up, so spreading them costs CPU.",
     ),

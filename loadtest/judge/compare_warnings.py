@@ -44,7 +44,7 @@ def comparison_warnings(
         yield plain_warning(
             "too_many_to_decide",
             f"The thresholds name more than {MAX_PRIMARY} metrics. These do not decide: {', '.join(rest)}.",
-            "Name the metrics that decide in [compare] primary.",
+            "Let `primary` under [compare] name the metrics that decide.",
         )
     yield from _about_rows(sides, [row for row in rows if row.primary])
     yield from _too_noisy(rows)

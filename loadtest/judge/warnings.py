@@ -33,7 +33,7 @@ TARGET_KINDS: dict[str, WarningKind] = {
         "planned turns or connections were not begun because of the target. It refused or closed"
         " connections, let them wait longer than a turn's timeout, or left 16 MiB unread on a connection",
         "{missing} of {asked} planned {what} were not begun{measured}: the target {told}.",
-        "See the refusals and closes. The ratios count what is missing.",
+        "See the refusals and closes. In the ratios, what is missing counts as a failure.",
         ("missing", "asked", "what", "measured_missing", "measured_due", "not_read"),
     ),
     "batched_not_streamed": WarningKind(
@@ -70,7 +70,7 @@ TARGET_KINDS: dict[str, WarningKind] = {
         ("variables",),
     ),
     "rate_limited_by_plan": WarningKind(
-        "a threshold is on a rate, and the configured rate limited this rate",
+        "a threshold tests a rate that the planned load limited, not the target",
         "{name} was limited by the configured rate: it says that the target kept up, not what it could do.",
         "To find the capacity, raise the load, or use the closed model without think time.",
         ("name", "value", "n"),
@@ -123,7 +123,8 @@ TARGET_KINDS: dict[str, WarningKind] = {
         "events came, but none carried the id of a turn at the protocol's `turn` path",
         "{unmatched} events came, and not one carried the id of a turn at {paths}; top-level keys seen:"
         " {keys}.",
-        "Correct `turn` under [events] in the protocol: it is the path of the id that the message sent."
+        "Correct `turn` under [events] in the protocol: in the target's events it must lead to the id "
+        "that the message carried."
         " slowest.jsonl has the frames.",
         ("unmatched", "turn", "keys"),
     ),
@@ -190,7 +191,8 @@ TARGET_KINDS: dict[str, WarningKind] = {
         "errors (`fail` or `refuse` of the protocol) ended no turn: they named none, or a turn that was"
         " already complete",
         "{errors} errors of the target ended no turn: they named no turn, or one that was complete.",
-        "See slowest.jsonl for the frames. Turns that these errors refuse may be counted as complete. If"
+        "See slowest.jsonl for the frames. loadtest may have counted turns as complete that these errors "
+        "refused. If"
         " they are no failures, remove them from `fail` or `refuse` in the protocol.",
         ("errors", "begun"),
         "no; but the run fails if their number exceeds 1 % of the turns due. A threshold on"
@@ -270,8 +272,8 @@ TARGET_KINDS: dict[str, WarningKind] = {
         ("missed", "sent"),
     ),
     "answers_withheld": WarningKind(
-        "the target sent over 1,000 requests a second on one connection, and loadtest did not answer the"
-        " rest",
+        "the target sent over 1,000 requests a second on one connection, and loadtest left those beyond "
+        "it unanswered",
         "{withheld} requests of the target were not answered: a connection answers 1,000 a second.",
         "The target is not to blame for turns that waited for such an answer. Spread the turns over more"
         " connections, or lower the load.",
@@ -311,7 +313,7 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
         "End what else runs on this machine, give the generator cores of its own, or use another machine."
         " send.lateness and receive.lag show what it cost.",
         ("mean", "max", "seconds"),
-        "no; its cost is judged",
+        "no; the delays that it caused have warnings of their own",
     ),
     "generator_stood_still": WarningKind(
         "the event loop of a generator process was late by a second or more. In sum this was over 10 % of"
@@ -388,8 +390,8 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
         "yes",
     ),
     "copies_not_followed": WarningKind(
-        "several processes drove the run, and it is not known which copies for an audience one of them"
-        " received",
+        "several processes drove the run, and loadtest does not know which copies one of them received "
+        "for an audience",
         "Copies for the members of an audience were not followed, so deliveries were not measured.",
         "Run again. If there were too many copies for one process, use more processes.",
         ("reason",),
@@ -447,11 +449,11 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
         " their connection. The answers do not come in the order that the protocol file assumes.",
         "Correct the protocol file: give it a turn id ([events] turn), or send one turn at a time.",
         ("turns", "begun"),
-        "no; but thresholds that only these turns miss are not measured",
+        "no; but a threshold that would hold without these turns is not measured",
     ),
     "coalesced_reads": WarningKind(
-        "events shared a read with a later frame: over 1 % of the measured events. Or they made p99, or a"
-        " lower percentile of turns, an upper bound",
+        "events shared a read with a later frame: over 1 % of the measured events. Or because of them, "
+        "p99 or a lower percentile of turns is only an upper bound",
         "{share} of the events shared a read with a later frame, and have the time stamp of that frame."
         " First-event times and gaps may be slightly too high, never too low{told}.",
         "Completion is exact if a connection has only one turn in flight.",
@@ -479,7 +481,7 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
         "there were more turns than the turn table can hold. It has a sample of them, chosen by a stated"
         " rule",
         "The turn table holds a sample of the turns. Counts, rates and percentiles are of all turns.",
-        "Nothing to do. Burst positions and pictures of single turns are of the sample.",
+        "Nothing to do. Burst positions and plots of single turns show only the sampled turns.",
         ("turns", "one_in"),
     ),
     "interrupted": WarningKind(
@@ -543,7 +545,8 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
         "yes",
     ),
     "ledger_does_not_add_up": WarningKind(
-        "counters contradict each other: for example, turns due differ from turns begun and not attempted",
+        "counters contradict each other: for example, turns due are not the sum of turns begun and turns "
+        "not attempted",
         "The counters do not add up: {told}.",
         "This is a fault of loadtest; please report it with the results folder.",
         ("laws",),
