@@ -48,12 +48,12 @@ recording.judge_run = judge_run
 """
 
 SHOW = """
-import loadtest.run.run_scenario as executing
+import loadtest.run.reporting as showing
 
 def show_run(*_, **__):
     raise RuntimeError("made to fail")
 
-executing.show_run = show_run
+showing.show_run = show_run
 """
 
 WORKER = """
