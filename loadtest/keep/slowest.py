@@ -1,8 +1,8 @@
 """``slowest.jsonl``: frames of the slowest and of the broken turns, and payloads that should not have come.
 
-While the run goes on an entry is appended if it is among the first of its kind of failure in its part of
-the run, and now and then those are that are the slowest so far; when it closes, the file is written anew with
-the slowest first. So it stays small however long the run is, and a run that is killed loses little of it.
+While the run goes on, the first turns of each kind of failure are appended at once, and the slowest turns
+so far are appended now and then. When the run closes, the file is written anew with the slowest first. So it
+stays small however long the run is. A killed run lacks at most the slowest turns of its last seconds.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ PER_FAILURE = 10
 BROKEN = 100
 
 MAX_UNWRITTEN_S = 10
-"""Most seconds between two times that the slowest are written: after 1, 2, 4 and 8 seconds, then each tenth.
+"""Seconds between two writes of the slowest turns, at most. The first come after 1, 2, 4, 8 and 16 seconds.
 
-At first each second brings slower turns, and to take the secrets out of the 100 events of one takes 5 ms.
+A young run finds slower turns each second, and removing secrets from the 100 events of one takes 5 ms.
 """
 
 

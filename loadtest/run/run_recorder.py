@@ -52,7 +52,7 @@ REST = 150
 """How many times as long as a look at the thresholds took there is none: of messages less than 1 % wait."""
 
 MAX_WRITING_NS = 300_000
-"""How long a second is written before the load goes on. Each rest costs some 0.1 ms, a step often less."""
+"""Time spent on writing before the load goes on. A pause costs some 0.1 ms, a step often less."""
 
 RESTS_S = 4.0
 """The most seconds for which an answer on thresholds may be old."""

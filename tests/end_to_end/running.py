@@ -83,7 +83,7 @@ class Ended:
         return self.code in {code, 4} and (self.code == code or bool(self.notices & GENERATORS_DOING))
 
     def given_time(self) -> Ended:
-        """This run. Where the machine left its generator no time it is invalid, as it should be: a skip."""
+        """This run. If its generator had no time, the run is rightly invalid: the test is skipped."""
         if self.code == 4 and self.notices & GENERATORS_DOING:
             pytest.skip("this machine left the generator no time, so that its run is invalid")
         return self
