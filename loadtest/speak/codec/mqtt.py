@@ -5,6 +5,9 @@ A message has the packet's name in lower case as its `type` and its fields besid
 bytes are `{"base64": TEXT}`. Numbers of packets are given here: the `tag` of what was sent stands in what
 acknowledges it, and `"failed": true` where its reason code is a failure. Acknowledgements that the receiver
 owes (PUBACK, PUBREC, PUBREL, PUBCOMP) are replies.
+
+A message of QoS 2 is handed on when the broker releases it (PUBREL; MQTT 3.1.1, section 4.3.3, method A), as
+the clients of paho and mosquitto do. So a turn that ends by it leaves no handshake open.
 """
 
 from __future__ import annotations
@@ -30,6 +33,9 @@ NUMBERS: Final = 65_535
 FAILED: Final = 0x80
 """Reason codes from here on are failures."""
 
+MAX_UNRELEASED: Final = 16 * 1024 * 1024
+"""Bytes of payloads of QoS 2 that a broker may send without releasing them: they are kept until it does."""
+
 
 class Mqtt(Codec):
     """The codec ``mqtt``."""
@@ -43,8 +49,9 @@ class Mqtt(Codec):
         self._tags: dict[int, Any] = {}
         self._publishing: set[int] = set()
         self._receive_maximum = NUMBERS
-        # Messages of QoS 2 that arrived and are not released yet: they are handed on once.
-        self._unreleased: set[int] = set()
+        # Messages of QoS 2 that arrived and are not released yet, and the bytes of their payloads.
+        self._unreleased: dict[int, tuple[dict[str, Any], int]] = {}
+        self._unreleased_bytes = 0
 
     # ------------------------------------------------------------------ receiving
 
@@ -62,6 +69,8 @@ class Mqtt(Codec):
             head, at = data[at], start + size
             try:
                 message = self._packet(head >> 4, head & 0x0F, PacketReader(data[start:at]))
+            except BrokenStreamError:
+                raise
             except (ValueError, RecursionError) as error:
                 yield Unreadable(f"a packet of type {head >> 4} breaks MQTT: {error}")
             else:
@@ -76,8 +85,7 @@ class Mqtt(Codec):
         if flags != (2 if kind == PUBREL else 0):
             raise ValueError(f"it has the flags {flags}, which its type cannot have")
         if kind == PUBREL:
-            self._release(packet.number(2))
-            return None
+            return self._released(packet.number(2))
         read = self._READS.get(kind)
         if read is None:
             raise ValueError("only a client may send it, and the broker did")
@@ -103,19 +111,33 @@ class Mqtt(Codec):
         message: dict[str, Any] = {"type": "publish", "topic": packet.text(), "qos": qos}
         number = packet.number(2) if qos else 0
         message |= self._properties(packet) if self._version == 5 else {}
-        message |= {"retain": bool(flags & 1), "dup": bool(flags & 8), "payload": body_of(packet.rest())}
+        payload = packet.rest()
+        message |= {"retain": bool(flags & 1), "dup": bool(flags & 8), "payload": body_of(payload)}
         if qos == 1:
             self.replies.append(_acknowledgement(PUBACK, number))
         elif qos == 2:
             self.replies.append(_acknowledgement(PUBREC, number))
-            if number in self._unreleased:
-                return None
-            self._unreleased.add(number)
+            self._keep_unreleased(number, message, len(payload))
+            return None
         return message
 
-    def _release(self, number: int) -> None:
-        self._unreleased.discard(number)
+    def _keep_unreleased(self, number: int, message: dict[str, Any], size: int) -> None:
+        if number in self._unreleased:  # the broker sends again what it thinks was lost
+            return
+        self._unreleased_bytes += size
+        if self._unreleased_bytes > MAX_UNRELEASED:
+            raise BrokenStreamError(
+                f"the broker has not released (PUBREL) {len(self._unreleased) + 1:,} messages of QoS 2, "
+                f"{self._unreleased_bytes:,} bytes; at most {MAX_UNRELEASED:,} bytes are kept"
+            )
+        self._unreleased[number] = message, size
+
+    def _released(self, number: int) -> dict[str, Any] | None:
+        """The message that is released; None for one that is not known: released before, or never sent."""
         self.replies.append(_acknowledgement(PUBCOMP, number))
+        message, size = self._unreleased.pop(number, (None, 0))
+        self._unreleased_bytes -= size
+        return message
 
     def _code(self, packet: PacketReader) -> dict[str, Any]:
         """Reason code and properties, which may both be left away (MQTT 5, section 3.4.2.1)."""

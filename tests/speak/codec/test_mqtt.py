@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from loadtest.plan.protocol_file import load_protocol
 from loadtest.speak.codec.codec import BrokenStreamError, PeerFullError
-from loadtest.speak.codec.mqtt import NUMBERS, Mqtt
+from loadtest.speak.codec.mqtt import MAX_UNRELEASED, NUMBERS, Mqtt
 from loadtest.speak.codec.mqtt_fields import MAX_VARINT, varint
 from loadtest.speak.codec.mqtt_properties import write_properties
 from tests.speak.codec.frames import heard, reasons
@@ -96,15 +96,33 @@ def test_qos_1_is_acknowledged_each_time_it_comes() -> None:
     assert codec.replies == [b"\x40\x02\x01\x2c"] * 2
 
 
-def test_qos_2_is_handed_on_once_until_it_is_released() -> None:
+def test_qos_2_is_handed_on_once_when_it_is_released() -> None:
     codec = connected()
     again = publish("t", b"x", 2, 5, flags=8)
-    assert len(heard(codec, publish("t", b"x", 2, 5, flags=1), again)) == 1
+    assert heard(codec, publish("t", b"x", 2, 5, flags=1), again) == []
     assert codec.replies == [b"\x50\x02\x00\x05"] * 2
     codec.replies = []
-    assert heard(codec, b"\x62\x02\x00\x05") == []
+    (message,) = heard(codec, b"\x62\x02\x00\x05")
+    assert (message["type"], message["qos"], message["payload"]) == ("publish", 2, "x")
+    assert (message["retain"], message["dup"]) == (True, False)
     assert codec.replies == [b"\x70\x02\x00\x05"]
-    assert len(heard(codec, publish("t", b"x", 2, 5))) == 1
+    assert heard(codec, b"\x62\x02\x00\x05") == []  # the broker asks again: its PUBCOMP was lost
+    assert codec.replies == [b"\x70\x02\x00\x05"] * 2
+    assert heard(codec, publish("t", b"y", 2, 5)) == []
+    assert [each["payload"] for each in heard(codec, b"\x62\x02\x00\x05")] == ["y"]
+
+
+def test_a_broker_that_releases_nothing_fills_no_memory() -> None:
+    codec = connected()
+    large = b"x" * (MAX_UNRELEASED // 4)
+    for number in range(1, 5):
+        assert heard(codec, publish("t", large, 2, number)) == []
+    assert len(heard(codec, b"\x62\x02\x00\x01")) == 1
+    assert heard(codec, publish("t", large, 2, 5)) == []
+    with pytest.raises(
+        BrokenStreamError, match=r"has not released \(PUBREL\) 5 messages of QoS 2, 16,777,217"
+    ):
+        heard(codec, publish("t", b"x", 2, 6))
 
 
 def test_what_acknowledges_has_the_tag_of_what_was_sent() -> None:
