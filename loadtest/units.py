@@ -86,9 +86,7 @@ def parse_ratio(text: str) -> float:
             f'"{cut(text)}" is not a ratio; write a percentage such as "99%" or a number from 0 to 1'
         )
     if value > 1:
-        raise ValueError(
-            f'"{cut(text)}" is more than the whole; write at most "100%" or a number from 0 to 1'
-        )
+        raise ValueError(f'"{cut(text)}" is more than 100%; write at most "100%" or a number from 0 to 1')
     return float(value)
 
 

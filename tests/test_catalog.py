@@ -104,7 +104,7 @@ def test_what_a_threshold_may_name_is_declared(each: catalog.Counter) -> None:
     "each", [each for each in COUNTERS if not each.threshold], ids=lambda each: each.name
 )
 def test_nothing_else_may_be_named(each: catalog.Counter) -> None:
-    with pytest.raises(ValueError, match="names nothing that is measured"):
+    with pytest.raises(ValueError, match="is not a metric"):
         resolve(each.name)
 
 

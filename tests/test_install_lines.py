@@ -193,7 +193,7 @@ def test_a_line_that_cannot_work_is_found(line: str) -> None:
         'pip install "PATH-OF-THE-CHECKOUT[compare]"',
         "python -m pip install --prefer-binary --editable '.[compare]' --group test",
         "pip install scipy ruptures  # what comparisons need",
-        'the driver is not installed: pip install "psycopg[binary]"',
+        'the driver is not installed; run: pip install "psycopg[binary]"',
         "which an installation, `pip install`, brings",
     ],
 )

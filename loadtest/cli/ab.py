@@ -47,8 +47,8 @@ Examples:
 )
 @option("--connections", metavar="N", type=WholeNumber(), help="How many connections.")
 @option("--set", "sets", metavar="KEY=VALUE", type=Settings(), multiple=True, envvar="LOADTEST_AB_SET",
-        help="Replace one key of the scenario; repeatable (variable: one per line).")  # fmt: skip
-@option("--label", metavar="TEXT", help="The blocks are labelled TEXT-a and TEXT-b.")
+        help="Replace one key of the scenario; repeatable (in the variable: one per line).")  # fmt: skip
+@option("--label", metavar="TEXT", help="Label the blocks TEXT-a and TEXT-b.")
 @option("--processes", metavar="N", type=WholeNumber(), default=1, help="Local load-generator processes.")
 @option("--output", metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
         help="Where to write the comparison; default: beside the runs.")  # fmt: skip
@@ -72,7 +72,7 @@ def command(scenario: str, **options: Any) -> int:
     began = datetime.now(UTC)
     taken = run_ab(AbOptions(a=own["a"], b=own["b"], each=each, pairs=own["pairs"]))
     if not taken.pairs and taken.ended_by is not None:
-        click.echo("no pair of blocks was made, so there is nothing to compare", err=True)
+        click.echo("no pair of blocks was finished, so there is nothing to compare", err=True)
         return taken.ended_by
     found = _compared(taken, lenient=own["lenient"])
     code = found.comparison.ruling.exit_code

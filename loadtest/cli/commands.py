@@ -16,10 +16,10 @@ from loadtest.errors import Exit
 COMMANDS = {
     "run": "Run a scenario and judge it.",
     "worker": "Join a distributed run as a worker.",
-    "explain": "Show what a scenario would do; nothing is sent.",
-    "try": "Send one turn and show every frame, and what it was taken for.",
-    "init": "Write a scenario and a protocol for a server of yours.",
-    "record": "Record what a client of yours says to a server.",
+    "explain": "Show what a scenario would do, without sending anything.",
+    "try": "Send one turn, and show every frame and its meaning.",
+    "init": "Write a scenario and a protocol for your server.",
+    "record": "Record the messages between your client and a server.",
     "import": "Draft a scenario from a HAR file of a browser.",
     "report": "Show a stored run again, whole or in part.",
     "compare": "Compare the runs of two releases.",
@@ -31,8 +31,8 @@ COMMANDS = {
     "ready": "Report GO or NO-GO for a whole system.",
     "watch": "Repeat the readiness report and send alerts.",
     "simulator": "Serve a simulated agent backend with fault injection.",
-    "protocols": "List the protocols that ship, or check one.",
-    "scenarios": "List the scenarios and policies that ship.",
+    "protocols": "List the shipped protocols, or check a protocol.",
+    "scenarios": "List the shipped scenarios and policies.",
 }
 """What each does, in the order of ``--help``; ``loadtest.cli.NAME`` holds ``command``."""
 

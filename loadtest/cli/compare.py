@@ -52,12 +52,12 @@ Examples:
     "--primary",
     metavar="METRIC",
     multiple=True,
-    help="A metric that decides the verdict; repeatable, at most 6.",
+    help="A metric that decides the verdict; repeatable, at most 6 times.",
 )
 @option("--smallest-effect", metavar="PART", help="The smallest difference that matters, such as 5%.")
-@option("--noise", metavar="LABEL", type=Stored(), help="Measure how much runs of one build differ.")
+@option("--noise", metavar="LABEL", type=Stored(), help="Measure how much the runs with this label differ.")
 @option("--exploratory", is_flag=True, help="Also list the metrics that do not decide the verdict.")
-@option("--force", is_flag=True, help="Compare runs even if their load differs.")
+@option("--force", is_flag=True, help="Compare runs even if their loads differ.")
 @option("--lenient", is_flag=True, help="Exit with 0 instead of 4 if the verdict is cannot tell.")
 @results_option("COMPARE")
 def command(runs: tuple[str, ...], **options: Any) -> int:
@@ -72,7 +72,7 @@ def command(runs: tuple[str, ...], **options: Any) -> int:
     need_compare("compare")
     if options["noise"]:
         if runs:
-            raise ConfigError([Problem("--noise", "name one label and no other runs")])
+            raise ConfigError([Problem("--noise", "--noise takes one label; remove the other runs")])
         return _learn(options)
     if len(runs) < 2:
         raise ConfigError([Problem("compare", "name a BASELINE and at least one CANDIDATE")])
@@ -150,7 +150,7 @@ def _learn(options: dict[str, Any]) -> int:
     from loadtest.show.render.terminal import render, show
 
     if unknown := [name for name in options["format"] if name not in {"terminal", "json"}]:
-        raise ConfigError([Problem("--format", f"--noise knows terminal and json, not {unknown[0]}")])
+        raise ConfigError([Problem("--format", f"--noise can write terminal and json, not {unknown[0]}")])
     results = Path(options["results"])
     runs = side(options["noise"], [run.manifest for run in _stored(results, options["noise"])])
     found = floor(runs, _rules(runs.newest, options))
@@ -161,7 +161,7 @@ def _learn(options: dict[str, Any]) -> int:
         return Exit.INVALID
     kept = _noise_file(results, runs.newest)
     write(kept, as_json(found.as_dict()))
-    click.echo(f"stored in {kept}, for comparisons with fewer runs", err=True)
+    click.echo(f"stored the noise in {kept}; later comparisons use it", err=True)
     return Exit.PASS
 
 
@@ -227,7 +227,7 @@ def _pairs(
 def _apart(baseline: str, ref: str, found: dict[str, list[ReadableRun]]) -> None:
     same = {run.path.resolve() for run in found[baseline]} & {run.path.resolve() for run in found[ref]}
     if same:
-        sentence = f'"{baseline}" and "{ref}" mean the same run {min(same).name}; name two different ones'
+        sentence = f'"{baseline}" and "{ref}" are the same run, {min(same).name}; name two different runs'
         raise ConfigError([Problem("compare", sentence)])
 
 

@@ -19,5 +19,5 @@ def need_compare(command: str) -> None:
     missing = [name for name in LIBRARIES if find_spec(name) is None]
     if missing:
         run = install_line(" ".join(missing), "compare")
-        sentence = f"it needs {' and '.join(missing)}, not installed here; run: {run}"
+        sentence = f"this command needs {' and '.join(missing)}, not installed here; run: {run}"
         raise ConfigError([Problem(f"loadtest {command}", sentence)])

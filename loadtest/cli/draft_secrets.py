@@ -20,9 +20,14 @@ def query_from_environment(names: Iterable[str]) -> dict[str, str]:
 def left_out_hints(names: Sequence[str], query: Mapping[str, str]) -> Iterator[str]:
     """What was left out of a URL, and what gives it; ``query`` are the templates by parameter."""
     given = ", ".join(f'{name} = "{query[name]}"' for name in names)
-    yield f"left out of the URL: {', '.join(names)}; give them in [target]: query = {{ {given} }}"
+    yield (
+        f"secrets left out of the URL: {', '.join(names)}; [target] has to give them: query = {{ {given} }}"
+    )
     if any("{env." in query[name] for name in names):
-        yield "  (if clients get it by HTTP: keep it in a step of [[prepare]], and write {prepared.NAME})"
+        yield (
+            "  (if a client gets such a value by HTTP, keep it in a step of [[prepare]] and write"
+            " {prepared.NAME})"
+        )
 
 
 def prepared_query(found: Iterable[HarLogin]) -> dict[str, str]:
@@ -37,7 +42,7 @@ def prepare_text(found: Sequence[HarLogin]) -> str:
     lines: list[str] = []
     for number, each in enumerate(found, 1):
         lines += [
-            "# Drafted from the file's own requests: this answer contained a value of the socket's URL."
+            "# Drafted from the requests in the file: this answer contained a value of the WebSocket's URL."
         ]
         lines += ["[[prepare]]", f'name = "login{"" if number == 1 else f"-{number}"}"']
         lines += [f"{each.method.lower()} = {toml_text(each.url)}"]

@@ -37,7 +37,7 @@ def drafted(
     frames = clean_frames(wire.frames, secrets)
     found = draft(frames, wire)
     if not found.message:
-        raise ConfigError([Problem(where, "it contains no sent message that could be a turn")])
+        raise ConfigError([Problem(where, "the capture contains no sent message that could be a turn")])
     rows = rows_text(found.rows) if found.rows else ""
     identities = rows_text([found.identity]) if found.identity else ""
     made = Drafted(

@@ -113,7 +113,10 @@ def _details(error: BaseException) -> str:
         ) as file:
             file.write(text)
     except OSError:
-        return f"The details could not be written; set {TRACEBACK_WANTED}=1 and run it again to see them."
+        return (
+            f"The details could not be written to a file; to see them, set {TRACEBACK_WANTED}=1 and run the"
+            " command again."
+        )
     return f"The details are in {file.name}; please report them."
 
 

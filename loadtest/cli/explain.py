@@ -20,7 +20,7 @@ Examples:
 @click.argument("scenario", default="agent-burst", type=ShippedName("scenario"))
 @plan_options("EXPLAIN")
 def command(scenario: str, **changes: Any) -> None:
-    """Show what SCENARIO would do; nothing is sent."""
+    """Show what SCENARIO would do, without sending anything."""
     from loadtest.errors import ConfigError
     from loadtest.plan.explain import explain
     from loadtest.plan.overrides import Overrides

@@ -157,16 +157,18 @@ def _ending(tried: FinishedTrial) -> Note:
     if trial.stopped:
         told.append(trial.stopped)
     if not tried.scenario.protocol.events.ends:
-        told.append("this protocol names no event that ends a turn: name one in `end`, or set `count`")
+        told.append("the protocol does not say which event ends a turn: set `end` or `count`")
     if trial.close:
         told.append(f"the target ended the connection: {trial.close}")
     tone: Tone = "bad" if not trial.complete or trial.broken_off else "doubt" if trial.close else "good"
     if trial.complete and trial.broken_off:
         # No more than this: with its answer the target ended the connection, as after a refused login.
-        outcome = "answered, and the connection broken off"
+        outcome = "answered, then the connection broke off"
     elif error := _sounds_wrong(tried):
         tone = "doubt"
-        told.append(f"but the answer says `{error}`: if that is an error, name it in `fail` of [events]")
+        told.append(
+            f"but the type of the answer is `{error}`: if this is an error, add it to `fail` of [events]",
+        )
     return Note(f"Turn {outcome}", ", ".join(tried.redactor.text(each) for each in told), tone)
 
 
@@ -224,7 +226,7 @@ def replay_notes(played: Replay, clean: Callable[[str], str]) -> Iterator[list[N
     if unmatched := _grouped(played.unmatched(), clean):
         yield [Note("Matched by no rule", "\n".join(unmatched), "doubt")]
     if contested := _grouped(played.contested(), clean, with_rules=True):
-        yield [Note("Claimed by rules that contradict each other", "\n".join(contested), "doubt")]
+        yield [Note("Matched by rules that contradict each other", "\n".join(contested), "doubt")]
     if played.unused:
         yield [Note("Rules that match no frame", "\n".join(map(str, played.unused)))]
     if played.empty:
@@ -234,17 +236,18 @@ def replay_notes(played: Replay, clean: Callable[[str], str]) -> Iterator[list[N
 def conflict_notes(sentences: Sequence[str]) -> Iterator[list[Note]]:
     """What is wrong with the rules of a protocol, whatever comes."""
     if sentences:
-        yield [Note("Rules that never decide anything", "\n".join(sentences), "bad")]
+        yield [Note("Rules without effect", "\n".join(sentences), "bad")]
 
 
 def _turns_note(played: Replay, clean: Callable[[str], str]) -> Note:
     if played.not_ready:
         return Note("Never ready", clean(played.not_ready), "bad")
     if not played.turns:
-        sentence = "no sent frame looks like the protocol's message, so nothing is known about turns"
+        sentence = "no sent frame looks like the protocol's message, so loadtest cannot check the turns"
         return Note("No turn", sentence, "doubt")
     lines = [
-        f"line {each.line}: no event ends it; {each.turn.received} events came" for each in played.unending
+        f"line {each.line}: {each.turn.received} events came, but no event ended the turn"
+        for each in played.unending
     ]
     n = len(played.turns)
     if lines:

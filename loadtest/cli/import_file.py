@@ -30,7 +30,7 @@ def command() -> None:
 
 @command.command(name="har", epilog=EXAMPLES)
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@option("--socket", metavar="TEXT", help="Which of several WebSockets: a part of its URL.")
+@option("--socket", metavar="TEXT", help="Choose one of several WebSockets by a part of its URL.")
 @for_new_files
 def har(file: Path, socket: str | None, folder: Path, name: str | None) -> None:
     """Draft from FILE, a HAR file that a browser saved while it spoke to the server."""
@@ -42,12 +42,19 @@ def har(file: Path, socket: str | None, folder: Path, name: str | None) -> None:
 
     found = read_har(file, socket)
     if any(map(holds_halves, (found.url, *found.subprotocols))):
-        sentence = "contains half of a character (a lone surrogate) in its WebSocket's URL or a subprotocol"
+        sentence = "the URL or a subprotocol of the WebSocket contains half of a character (a lone surrogate)"
         raise ConfigError([Problem(str(file), sentence)])
     try:
         shown = shown_url(found.url)
     except ValueError as error:
-        raise ConfigError([Problem(str(file), f"contains a WebSocket with a wrong URL: {error}")]) from None
+        raise ConfigError(
+            [
+                Problem(
+                    str(file),
+                    f"the URL of the WebSocket in this file is wrong: {error}",
+                )
+            ]
+        ) from None
     user = urlsplit(found.url).netloc.rpartition("@")[0]
     secrets = [*handshake_secrets(found.url, found.headers.items()), *shown.in_path, *user.split(":")]
     wire = captured_wire(found.frames)
@@ -60,28 +67,39 @@ def har(file: Path, socket: str | None, folder: Path, name: str | None) -> None:
     if left_out:
         click.echo("\n".join(left_out_hints(left_out, query)))
     for each in asked:
-        how = "[[prepare]] requests it" if each in steps else "a step of [[prepare]] can request it"
+        how = (
+            "the draft has this request in [[prepare]]"
+            if each in steps
+            else "a step of [[prepare]] can send this request"
+        )
         held = ", ".join(each.keep)
         click.echo(
-            f"the answer to {each.method} {each.shown} contained {held}: {how}; look at its body and headers"
+            f"the answer to {each.method} {each.shown} contained {held}: {how}; check its body and headers"
         )
     if shown.in_path:
-        click.echo(f"the URL's path may contain a token; the draft has {INSTEAD} in its place")
+        click.echo(f"the path of the URL may contain a token; replace {INSTEAD} in the draft by the token")
     for key in ("origin", *CREDENTIALS):
         if key in found.headers:
-            click.echo(f"the browser sent {key.title()}; if the server needs it, set it in [target]")
+            click.echo(
+                f"the browser sent the header {key.title()}; if the server needs this header, set it in"
+                " [target]",
+            )
 
 
 @command.command(name="asyncapi", epilog=EXAMPLES)
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@option("--server", metavar="NAME", help="Which of several servers; by default the first WebSocket server.")
-@option("--channel", metavar="NAME", help="Which of several socket channels, by name or path.")
+@option(
+    "--server",
+    metavar="NAME",
+    help="Choose one of several servers; default: the first WebSocket server.",
+)
+@option("--channel", metavar="NAME", help="Choose one of several WebSocket channels by name or path.")
 @option(
     "--describes",
     type=click.Choice(["server", "client"]),
     default="server",
     show_default=True,
-    help="Who the file describes. What a server receives is what its clients send.",
+    help="Whether FILE describes the server or its client.",
 )
 @for_new_files
 def asyncapi(  # noqa: PLR0917 - click passes them by name

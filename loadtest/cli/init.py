@@ -27,9 +27,9 @@ Examples:
 
 STREAMS = """\
 
-The draft ends a turn with its first answer. A server that streams (an agent, a chat) sends many:
-  with a client of yours   loadtest record --to {url}    records it, then says how to draft from that
-  by hand                  say in {protocol} how a turn ends: `end` in the place of `count`
+The draft ends a turn at its first answer. If the server sends several answers (an agent, a chat):
+  with your own client     loadtest record --to {url}    records it and prints the next command
+  by hand                  in {protocol}, replace `count` by `end`
   an example               loadtest protocols --show agent-events"""
 
 
@@ -40,21 +40,21 @@ The draft ends a turn with its first answer. A server that streams (an agent, a 
     "--capture",
     metavar="FRAMES.jsonl",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Draft the protocol from frames, such as those that `try --save` writes.",
+    help="Draft the protocol from recorded frames, such as those of `try --save`.",
 )
 @option(
     "--subprotocol",
     "subprotocols",
     metavar="NAME",
     multiple=True,
-    help="One that the client offers; repeatable.",
+    help="A subprotocol that the client offers; repeatable.",
 )
 @option(
     "--query",
     "query_names",
     metavar="NAME",
     multiple=True,
-    help="A parameter of the URL that is a secret: an environment variable gives it; repeatable.",
+    help="A secret parameter of the URL, which an environment variable will give; repeatable.",
 )
 def command(  # noqa: PLR0917 - click passes them by name
     url: str,
@@ -66,13 +66,13 @@ def command(  # noqa: PLR0917 - click passes them by name
 ) -> None:
     """Write a scenario and a protocol for the server at URL.
 
-    Both files are valid, and a start for your own. Nothing is overwritten.
+    Both files are valid; change them to fit your server. Nothing is overwritten.
     """
     from loadtest.plan.scaffold import starting_files
 
     if subprotocols and capture is None:
         raise ConfigError(
-            [Problem("--subprotocol", "goes with --capture; else [target] subprotocols has them")]
+            [Problem("--subprotocol", "works only with --capture; otherwise set `subprotocols` in [target]")]
         )
     found = None if capture is None else _drafted_from(capture, subprotocols)
     query = query_from_environment(query_names)

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-FOLDER = "every run has a folder of its own in --results DIR, with report.html, junit.xml and run.json"
+FOLDER = "every run gets its own folder in --results DIR, with report.html, junit.xml and run.json"
 
 ANSWERS = {
     "--rate": "for turns per second write --set traffic.rate=200/s; for connections per second write "
@@ -17,11 +17,11 @@ ANSWERS = {
     "--tags": "a run has one label: --label v1.4.0",
     "-o": FOLDER,
     "--out": FOLDER,
-    "--output": "every run has a folder of its own in --results DIR; to write one view elsewhere: "
+    "--output": "every run gets its own folder in --results DIR; to write one view elsewhere: "
     "loadtest report latest --format html --output PATH",
     "--html": "every run writes report.html into its folder; to write it elsewhere: loadtest report latest "
     "--format html --output PATH",
-    "--csv": "every run writes timeline.csv into its folder; its figures as CSV: loadtest report latest "
+    "--csv": "every run writes timeline.csv into its folder; for its figures as CSV: loadtest report latest "
     "--format csv",
     "--format": "a run prints a short screen; for other views: loadtest report latest --format NAME",
     "--stages": 'write stages in the scenario: stages = [{ duration = "10s", connections = 50 }]',

@@ -67,7 +67,9 @@ BINARY = frozenset({"pdf", "png"})
 
 def _print(made: Made, form: str) -> None:
     if form in BINARY and sys.stdout.isatty():
-        raise ConfigError([Problem("--format", f"{form} is binary; give --output FILE")])
+        raise ConfigError(
+            [Problem("--format", f"{form} is binary and cannot be printed; give --output FILE")]
+        )
     click.echo(made(form), nl=False)
 
 
@@ -102,7 +104,7 @@ def _make_way(path: Path) -> None:
         ConfigError: they cannot be made, or a file is there that no view may replace.
     """
     if why := _no_view(path):
-        raise ConfigError([Problem("--output", f"{path} is not replaced: {why}; name another file")])
+        raise ConfigError([Problem("--output", f"{path} was not overwritten: {why}; name another file")])
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -110,7 +112,7 @@ def _make_way(path: Path) -> None:
 
 
 def _unwritable(path: Path, error: OSError) -> ConfigError:
-    return ConfigError([Problem("--output", f"{path} cannot be written: {error.strerror}")])
+    return ConfigError([Problem("--output", f"the file {path} cannot be written: {error.strerror}")])
 
 
 def _no_view(path: Path) -> str | None:
@@ -122,9 +124,9 @@ def _no_view(path: Path) -> str | None:
         folder.SLOWEST, folder.LOG,
     }  # fmt: skip
     if path.name in record and (path.parent / folder.RUN).is_file():
-        return "it belongs to the record of a run"
+        return "the file belongs to a stored run"
     if path.is_file() and path.suffix.lower() not in VIEWS:
-        return "it exists, and does not have the name of a report"
+        return "the file exists, and its name is not that of a report"
     return None
 
 
@@ -136,7 +138,7 @@ def refuse_to_overwrite(paths: Iterable[Path], how: str) -> None:
     """
     there = [path for path in paths if path.exists() or path.is_symlink()]
     if there:
-        sentence = f"is there already and is not overwritten; move it, or {how}"
+        sentence = f"this file exists and was not overwritten; move it, or {how}"
         raise ConfigError([Problem(str(path), sentence) for path in there])
 
 
@@ -152,7 +154,14 @@ def write_new(path: Path, text: str) -> None:
         with path.open("xb") as file:
             file.write(data)
     except UnicodeEncodeError:
-        sentence = "cannot be written: half of a character (a lone surrogate) would stand in it"
+        sentence = "the file cannot be written: it would contain half of a character (a lone surrogate)"
         raise ConfigError([Problem(str(path), sentence)]) from None
     except OSError as error:
-        raise ConfigError([Problem(str(path), f"cannot be written: {error.strerror or error}")]) from None
+        raise ConfigError(
+            [
+                Problem(
+                    str(path),
+                    f"the file cannot be written: {error.strerror or error}",
+                )
+            ]
+        ) from None

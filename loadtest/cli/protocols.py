@@ -34,7 +34,7 @@ Example:
 @option("--show", metavar="NAME", type=ShippedName("protocol"), help="Print the TOML of one.")
 @click.pass_context
 def command(context: click.Context, show: str | None) -> None:
-    """List the protocols that ship, or check your own."""
+    """List the shipped protocols, or check your own."""
     if context.invoked_subcommand is None:
         show_shipped("protocol", show)
 
@@ -45,12 +45,12 @@ def command(context: click.Context, show: str | None) -> None:
     "--capture",
     metavar="FRAMES.jsonl",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Say for every frame of a capture which rules match it, and whether its turns end.",
+    help="Show which rules match each frame of a capture, and whether its turns end.",
 )
 def check(file: str, capture: Path | None) -> int:
     """Read FILE, report every mistake in it, and print what it means.
 
-    The exit code is 1 if a MATCH can never be true, or if another MATCH always decides before it. With a
+    The exit code is 1 if a MATCH never matches an event, or if another MATCH always comes before it. With a
     capture it is also 1 if a turn of the capture does not end, and 4 if the capture has no turn.
     """
     from loadtest.errors import ConfigError, Exit

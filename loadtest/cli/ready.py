@@ -40,21 +40,21 @@ Examples:
 
 @click.command(epilog=EXAMPLES)
 @click.argument("policy", default="ready", type=ShippedName("policy"))
-@option("--since", metavar="ID", help="Show what changed since an assessment, such as LAST.")
+@option("--since", metavar="ID", help="Show what changed since the assessment ID, such as LAST.")
 @option("--format", metavar="NAME,...", type=Formats(FORMATS), default="terminal",
         help=f"{', '.join(FORMATS)}; several with commas.")  # fmt: skip
 @option("--output", metavar="PATH", type=Output(),
-        help="A file, or a folder for several; with a / at its end it is a folder.")  # fmt: skip
+        help="A file, or a folder for several formats; a path that ends in / is a folder.")  # fmt: skip
 @target_option
-@option("--release", metavar="LABEL", help="The release that is judged: a label, or a commit.")
+@option("--release", metavar="LABEL", help="The release to judge: a label or a commit.")
 @option("--set", "sets", metavar="KEY=VALUE", type=Settings(), multiple=True, envvar="LOADTEST_READY_SET",
-        help="Replace one key of the policy; repeatable (variable: one per line).")  # fmt: skip
-@option("--show", metavar="NAME", type=ShippedName("policy"), help="Print the TOML of a policy that ships.")
-@option("--verify-rollback", is_flag=True, help="Run the check of the rollback command, not the rollback.")
+        help="Replace one key of the policy; repeatable (in the variable: one per line).")  # fmt: skip
+@option("--show", metavar="NAME", type=ShippedName("policy"), help="Print the TOML of a shipped policy.")
+@option("--verify-rollback", is_flag=True, help="Check the rollback command without running the rollback.")
 @option("--rollback", is_flag=True,
         help="Run the policy's rollback if a rule calls for it, then assess again.")  # fmt: skip
-@option("--force-rollback", is_flag=True, help="Run it whatever the rules say, then assess again.")
-@option("--quiet", is_flag=True, help="Print only the verdict and where the report is.")
+@option("--force-rollback", is_flag=True, help="Run the rollback whatever the rules say, then assess again.")
+@option("--quiet", is_flag=True, help="Print only the verdict and the path of the report.")
 @results_option("READY")
 def command(policy: str, **options: Any) -> int:
     """Probe every component that POLICY (a shipped name or a TOML file) names, and judge the whole system.
@@ -73,7 +73,7 @@ def command(policy: str, **options: Any) -> int:
         raise ConfigError([Problem("--format", "several formats need --output FOLDER")])
     read = load_policy(policy, options["sets"], options["target"], options["release"])
     if options["force_rollback"] and read.rollback is None:
-        raise ConfigError([Problem("--force-rollback", "the policy has no [rollback] with a command to run")])
+        raise ConfigError([Problem("--force-rollback", "the policy has no [rollback] with a `command`")])
     results = Path(options["results"])
     asked = ReadyOptions(
         results=results, since=options["since"], verify_rollback=options["verify_rollback"],
@@ -126,5 +126,9 @@ def _say_rollback(policy: Policy, found: Assessment, *, pulled: bool) -> None:
     """Say the rollback command at a NO-GO, and what would run it."""
     if policy.rollback is None or found.verdict != "NO-GO":
         return
-    how = "--rollback runs it" if pulled else "no rule calls for it; --force-rollback runs it anyway"
+    how = (
+        "to run it, add --rollback"
+        if pulled
+        else "no rule calls for it; to run it anyway, add --force-rollback"
+    )
     click.echo(f"rollback, not run ({how}): {shown_rollback(policy)}", err=True)

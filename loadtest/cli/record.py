@@ -23,13 +23,18 @@ Examples:
 
 
 @click.command(epilog=EXAMPLES)
-@option("--to", metavar="URL", required=True, help="The server; without a path, the client's path is used.")
+@option(
+    "--to",
+    metavar="URL",
+    required=True,
+    help="The URL of the server; if it has no path, the client's path is used.",
+)
 @option(
     "--listen",
     metavar="HOST:PORT",
     default="127.0.0.1:9000",
     show_default=True,
-    help="Where clients connect to; port 0 takes a free one.",
+    help="The address for clients; port 0 takes a free port.",
 )
 @option(
     "--save",
@@ -39,7 +44,7 @@ Examples:
     show_default=True,
     help="The file of the first connection; other files have a number in the name.",
 )
-@option("--connections", metavar="N", type=WholeNumber(), help="End after N; by default Ctrl-C ends it.")
+@option("--connections", metavar="N", type=WholeNumber(), help="End after N connections; default: at Ctrl-C.")
 @option("--insecure", is_flag=True, help="Do not verify the server's certificate.")
 def command(to: str, listen: str, save: Path, connections: int | None, *, insecure: bool) -> int:
     """Pass connections on to the server at --to, and store every message with its time, without secrets.
@@ -56,15 +61,15 @@ def command(to: str, listen: str, save: Path, connections: int | None, *, insecu
     host, port = host_and_port(listen, "--listen")
     refuse_to_overwrite([save], "name another file")
     options = RecordingOptions(host, port, to, save, connections, insecure=insecure)
-    found = record(options, lambda url: click.echo(f"listening at {url}; Ctrl-C ends it"))
+    found = record(options, lambda url: click.echo(f"listening at {url}; press Ctrl-C to end"))
     for each in found.connections:
-        more = f", {each.left_out} more were only passed on" if each.left_out else ""
+        more = f", {each.left_out} more were passed on, but not recorded" if each.left_out else ""
         click.echo(f"wrote {each.path}: {each.frames} messages{more}")
     if found.refused:
         click.echo(f"the server refused {found.refused} connections: {found.reason}", err=True)
     if found.not_sockets:
-        what = f"{found.not_sockets} HTTP requests for no WebSocket were not passed on"
-        click.echo(f'{what}; give a client of Socket.IO transports: ["websocket"]', err=True)
+        what = f"{found.not_sockets} HTTP requests were not passed on, because they did not open a WebSocket"
+        click.echo(f'{what}; a Socket.IO client needs transports: ["websocket"]', err=True)
     if not found.connections:
         click.echo("nothing was recorded: no client connected", err=not found.refused)
         return int(Exit.UNREACHABLE if found.refused else Exit.CONFIG)
@@ -83,9 +88,9 @@ def print_next_step(first: RecordedConnection, save: Path) -> None:
     if left_out:
         click.echo("\n".join(left_out_hints(left_out, query_from_environment(left_out))))
     if shown.in_path:
-        click.echo(f"the URL's path may contain a token; the draft has {INSTEAD} in its place")
+        click.echo(f"the path of the URL may contain a token; replace {INSTEAD} in the draft by the token")
     for name in first.credentials:
-        click.echo(f"the client sent {name}; if the server needs it, set it in [target]")
+        click.echo(f"the client sent the header {name}; if the server needs this header, set it in [target]")
     words = ["loadtest", "init", shown.url, "--capture", str(save)]
     words += [word for name in first.subprotocols for word in ("--subprotocol", name)]
     words += [word for name in left_out for word in ("--query", name)]

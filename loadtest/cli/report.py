@@ -47,9 +47,14 @@ Examples:
     "--from",
     metavar="TIME",
     type=Time(),
-    help="Leave out everything before this time, counted from the run's start, warm-up included.",
+    help="Leave out everything before this time of the run (warm-up included).",
 )
-@option("--to", metavar="TIME", type=Time(), help="Leave out everything after this time, such as 90s.")
+@option(
+    "--to",
+    metavar="TIME",
+    type=Time(),
+    help="Leave out everything after this time of the run, such as 90s.",
+)
 @option(
     "--set",
     "sets",
@@ -116,7 +121,7 @@ def _part(run: ReadableRun, from_ns: int | None, to_ns: int | None) -> ReadableR
     end = _whole_second(to_ns, "--to", last)
     if first >= min(end, last):
         asked = f"from {first} s on" if to_ns is None else f"from {first} s to {end} s"
-        sentence = f"the run has nothing {asked}; it lasted {last} s, warm-up and drain included"
+        sentence = f"the run has no data {asked}; it lasted {last} s, warm-up and drain included"
         raise ConfigError([Problem("--from, --to", sentence)])
     return part_of(run, float(first), float(min(end, last)))
 
@@ -127,7 +132,7 @@ def _whole_second(instant_ns: int | None, option_name: str, otherwise: int) -> i
     second, rest = divmod(instant_ns, NS_PER_S)
     if rest:
         raise ConfigError(
-            [Problem(option_name, "a run is stored second by second; give whole seconds, such as 30s")]
+            [Problem(option_name, "write whole seconds, such as 30s: a run is stored second by second")]
         )
     return second
 

@@ -27,20 +27,29 @@ Examples:
 @option("--label", metavar="TEXT", help="A name for this run, such as a version: letters, digits, . _ -")
 @option("--processes", metavar="N", type=WholeNumber(), default=1, help="Local load-generator processes.")
 @option("--workers", metavar="N", type=WholeNumber(), help="Wait for N `loadtest worker` to join.")
-@option("--bind", metavar="HOST:PORT", help="Where workers join; any address but loopback needs --key-env.")
-@option("--key-env", metavar="NAME", help="The environment variable with the key of the workers.")
-@option("--join-within", metavar="TIME", default="10m", help="How long --workers may take to join.")
-@option("--repeat", metavar="N", type=WholeNumber(), default=1, help="Run it N times.")
+@option(
+    "--bind",
+    metavar="HOST:PORT",
+    help="The address where workers join; if it is not loopback, --key-env is required.",
+)
+@option("--key-env", metavar="NAME", help="The environment variable that holds the key of the workers.")
+@option("--join-within", metavar="TIME", default="10m", help="The time limit for --workers to join.")
+@option("--repeat", metavar="N", type=WholeNumber(), default=1, help="Run the scenario N times.")
 @results_option("RUN")
-@option("--ui", is_flag=True, help="Show the run in a page in the browser while it runs.")
-@option("--ui-port", metavar="N", type=click.IntRange(1, 65535), help="Port of that page; else a free one.")
-@option("--ui-close", is_flag=True, help="Close the page with the run; else it stays until Ctrl-C.")
+@option("--ui", is_flag=True, help="Show the run on a live page in the browser.")
+@option(
+    "--ui-port",
+    metavar="N",
+    type=click.IntRange(1, 65535),
+    help="The port of the --ui page; default: a free port.",
+)
+@option("--ui-close", is_flag=True, help="Close the --ui page when the run ends; default: at Ctrl-C.")
 @option(
     "--prometheus",
     metavar="[ADDR]",
     is_flag=False,
     flag_value=USUAL,
-    help="Serve /metrics while it runs, at HOST:PORT or a port; default 127.0.0.1:9464.",
+    help="Serve /metrics during the run, at HOST:PORT or a port; default 127.0.0.1:9464.",
 )
 @option(
     "--otel",
@@ -50,7 +59,7 @@ Examples:
     help="Send metrics and slow turns to an OTLP collector; default http://127.0.0.1:4318.",
 )
 @option("--verbose", is_flag=True, help="Print the whole report instead of the short screen.")
-@option("--quiet", is_flag=True, help="Print only the verdict and where the report is.")
+@option("--quiet", is_flag=True, help="Print only the verdict and the path of the report.")
 @option("--json", is_flag=True, help="Print run.json on stdout, and nothing else.")
 @option("--insecure", is_flag=True, help="Do not verify the target's certificate; every report will say so.")
 @click.option("--asked-by", hidden=True)

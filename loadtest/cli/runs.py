@@ -83,9 +83,9 @@ Example:
 @click.group(cls=SuggestingGroup, epilog=EXAMPLES, invoke_without_command=True)
 @click.pass_context
 def command(context: click.Context) -> None:
-    """List the stored runs, show one, mark the baseline, free old raw files, import, merge.
+    """List the stored runs, show one, mark the baseline, delete old raw files, import, merge.
 
-    Without a command it lists them.
+    Without a command, loadtest lists the runs.
     """
     if context.invoked_subcommand is None:
         with list_stored.make_context("list", [], parent=context) as of_list:
@@ -101,7 +101,7 @@ def command(context: click.Context) -> None:
     type=click.Choice([*SORTS]),
     default="started",
     show_default=True,
-    help=f"{', '.join(SORTS)}; runs that do not have it come first.",
+    help=f"{', '.join(SORTS)}; runs without this value come first.",
 )
 @option(
     "--all",
@@ -123,7 +123,7 @@ def list_stored(results: str, last: int | None, sort: str, everything: bool) -> 
     stored = list_runs(Path(results), warn=skipped)
     runs = [run for run in stored if everything or run.asked_by is None]
     if not stored:
-        click.echo(f'"{results}" holds no runs yet; make one: loadtest run agent-burst', err=True)
+        click.echo(f'"{results}" has no runs yet; make one: loadtest run agent-burst', err=True)
     baseline = marked(Path(results))
     shown = sorted(runs[-last:] if last else runs, key=SORTS[sort])
     rows = [_row(run, baseline) for run in shown]
@@ -197,7 +197,7 @@ def _standing(run: StoredRun) -> str:
 @click.argument("run", type=Stored(), default="latest")
 @results_option("RUNS_SHOW")
 def show(run: str, results: str) -> None:
-    """Show where RUN is, how it ended and what became of its thresholds.
+    """Show the folder of RUN, how the run ended, and its thresholds.
 
     RUN is an id, the beginning of one, a label, a path, or latest.
     """
@@ -254,7 +254,7 @@ def _judged(threshold: ThresholdRow) -> str:
 def write_page(results: str) -> None:
     """Write index.html of the results folder: every run with verdict, key numbers, and a link to its report.
 
-    It is written after each run as well. Folder and page can be published as static files.
+    loadtest also writes this page after each run. You can publish the folder as static files.
     """
     from loadtest.errors import ConfigError, Problem
     from loadtest.show.runs_index import write_index
@@ -262,7 +262,7 @@ def write_page(results: str) -> None:
     try:
         click.echo(f"wrote {write_index(Path(results))}")
     except OSError as error:
-        sentence = f"index.html cannot be written to {results}: {error.strerror or error}"
+        sentence = f"index.html cannot be written to the results folder {results}: {error.strerror or error}"
         raise ConfigError([Problem("runs html", sentence)]) from None
 
 
@@ -297,14 +297,14 @@ def mark_baseline(run: str | None, results: str) -> None:
     type=Time(),
     default="7d",
     show_default=True,
-    help="Runs younger than this keep their raw files.",
+    help="Keep the raw files of runs younger than this.",
 )
-@option("--dry-run", is_flag=True, help="Only show what would be freed.")
+@option("--dry-run", is_flag=True, help="Only show what would be deleted.")
 @results_option("RUNS_PRUNE")
 def prune_runs(results: str, keep: int, dry_run: bool) -> None:  # noqa: FBT001 - click gives flags by name
-    """Free the raw files of old runs; run.json, reports and plots stay for ever.
+    """Delete the raw files of old runs; run.json, reports and plots stay.
 
-    The baseline with its repeats is spared, and so are runs that were never judged.
+    The baseline, its repeats and runs that were never judged keep their raw files.
     """
     from datetime import UTC, datetime, timedelta
 
@@ -338,7 +338,7 @@ def _freed(each: Pruned | Spared, *, dry_run: bool) -> str:
 def import_folder(folder: Path, results: str) -> None:
     """Import the run in DIR, or every run in the folders of DIR.
 
-    Every file is read before the run is taken; links are refused, and nothing is ever overwritten.
+    loadtest checks every file before it imports the run. It refuses links and overwrites nothing.
     """
     from loadtest.keep.importing import import_runs
 
@@ -353,9 +353,9 @@ def import_folder(folder: Path, results: str) -> None:
 @option("--label", metavar="NAME", help="The label of the merged run.")
 @results_option("RUNS_MERGE")
 def merge_stored(runs: tuple[str, ...], label: str | None, results: str) -> None:
-    """Merge runs that several hosts made of one test at one time into a new run.
+    """Merge simultaneous runs of one test on several hosts into a new run.
 
-    Histograms and counters are added, which is exact. The hosts must have run the same scenario.
+    The merged numbers are exact. The hosts must have run the same scenario.
     """
     from loadtest.cli.skipped_runs import skipped
     from loadtest.judge.judge_run import judge_run

@@ -18,5 +18,5 @@ Examples:
 @click.command(epilog=EXAMPLES)
 @option("--show", metavar="NAME", type=ShippedName("scenario"), help="Print the TOML of one.")
 def command(show: str | None) -> None:
-    """List the scenarios that ship with their questions, and the policies for `loadtest ready`."""
+    """List the shipped scenarios with their questions, and the policies for `loadtest ready`."""
     show_shipped("scenario", show)

@@ -27,27 +27,25 @@ Examples:
 @click.argument("scenario", default="agent-burst", type=ShippedName("scenario"))
 @plan_options("SEARCH")
 @option("--over", type=click.Choice(["connections", "rate"]), default="connections", show_default=True,
-        help="What grows: how many connections, or turns a second over all of them.")  # fmt: skip
+        help="The load to vary: the number of connections, or turns per second.")  # fmt: skip
 @option(
     "--from",
     metavar="LOAD",
-    help="Where to begin, such as 50 or 100/s; default: the scenario's own load.",
+    help="The first load, such as 50 or 100/s; default: the scenario's load.",
 )
 @option("--to", metavar="LOAD", help="The highest load to try; default: the scenario's limit.")
 @option("--step", metavar="FACTOR", type=click.FloatRange(1.1, 10), default=2.0, show_default=True,
-        help="The factor by which the load grows until a threshold is missed.")  # fmt: skip
-@option(
-    "--precision", metavar="PART", default="5%", show_default=True, help="How precise the result must be."
-)
+        help="The load is multiplied by this factor until a threshold is missed.")  # fmt: skip
+@option("--precision", metavar="PART", default="5%", show_default=True, help="The precision of the result.")
 @option(
     "--repeat",
     metavar="N",
     type=WholeNumber(),
     default=3,
     show_default=True,
-    help="Runs at each end of the range that was found.",
+    help="Runs at each end of the final range.",
 )
-@option("--label", metavar="TEXT", help="The probes are labelled search-TEXT.")
+@option("--label", metavar="TEXT", help="Label the runs search-TEXT.")
 @option("--processes", metavar="N", type=WholeNumber(), default=1, help="Local load-generator processes.")
 @option("--output", metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
         help="Where to write the result; default: beside the runs.")  # fmt: skip
@@ -56,9 +54,9 @@ Examples:
 def command(scenario: str, **options: Any) -> int:
     """Find the highest load at which SCENARIO still passes its thresholds.
 
-    The load grows until a threshold is missed; then the range between the highest load that holds and the
-    lowest that misses is halved. Every probe is a stored run. Exit codes: 0 found, or all loads up to --to
-    hold; 1 no load holds; 3 unreachable; 4 the generator was the limit.
+    The load grows until a threshold is missed. Then loadtest halves the range between the highest load that
+    passed and the lowest load that missed. Every probe is a stored run. Exit codes: 0 found, or all loads up
+    to --to passed; 1 no load passed; 3 unreachable; 4 the generator was the limit.
     """
     from loadtest.run.options import RunOptions
     from loadtest.run.search import SearchOptions, run_search
@@ -96,7 +94,7 @@ def _load(text: str | None, name: str, over: str) -> float | None:
         right = "a whole number, such as 50" if over == "connections" else str(error)
         raise ConfigError([Problem(name, f"`{text}`: {right}")]) from None
     if not 0 < load < 1e9:
-        raise ConfigError([Problem(name, f"`{text}` is not a load: it must be more than 0")])
+        raise ConfigError([Problem(name, f"the load `{text}` must be more than 0")])
     return load
 
 
@@ -108,7 +106,7 @@ def _part(text: str) -> float:
     except ValueError as error:
         raise ConfigError([Problem("--precision", str(error))]) from None
     if not 0.001 <= part <= 1:
-        raise ConfigError([Problem("--precision", f"`{text}` must lie between 0.1% and 100%")])
+        raise ConfigError([Problem("--precision", f"`{text}` must be between 0.1% and 100%")])
     return part
 
 
@@ -144,5 +142,12 @@ def _keep(search: Search, output: Path | None, results: Path) -> None:
         for name, text in texts.items():
             write_whole(output / name, text)
     except OSError as error:
-        raise ConfigError([Problem("--output", f"{output} cannot be written: {error.strerror}")]) from None
+        raise ConfigError(
+            [
+                Problem(
+                    "--output",
+                    f"the file {output} cannot be written: {error.strerror}",
+                )
+            ]
+        ) from None
     click.echo(f"wrote {output}")

@@ -30,10 +30,14 @@ def for_new_files(command: F) -> F:
         metavar="DIR",
         type=click.Path(file_okay=False, path_type=Path),
         default=Path(),
-        help="The folder to write them to; by default the current one.",
+        help="The folder for the new files; default: the current folder.",
     )
     return folder(
-        option("--name", metavar="NAME", help="The name of the files; by default the host's name.")(command)
+        option(
+            "--name",
+            metavar="NAME",
+            help="The name of the new files; default: the name of the host.",
+        )(command)
     )
 
 
@@ -136,7 +140,7 @@ def view_options(files: Collection[str]) -> Callable[[F], F]:
         "--output",
         metavar="PATH",
         type=Output(),
-        help="A file, or a folder for several; with a / at its end it is a folder.",
+        help="A file, or a folder for several formats; a path that ends in / is a folder.",
     )
     return lambda command: wanted(put(command))
 
@@ -177,8 +181,8 @@ class ShippedName(click.ParamType[str]):
         if self.kind == "scenario" and "://" in text:
             command = ctx.command_path if ctx is not None else "loadtest run"
             self.fail(
-                f'"{text}" is an address, not a scenario; send a shipped scenario there: {command} '
-                f"agent-burst --target {text}, or write a scenario for it: loadtest init {text}",
+                f'"{text}" is an address, not a scenario. To send a shipped scenario there: {command} '
+                f"agent-burst --target {text}. To write a scenario for it: loadtest init {text}",
                 param,
                 ctx,
             )
@@ -226,7 +230,7 @@ def plan_options(command: str) -> Callable[[F], F]:
             "--target",
             "target",
             metavar="URL",
-            help="Where to send it: ws://..., wss://... or simulator.",
+            help="The target: ws://..., wss://... or simulator.",
         ),
         option(
             "-t",
@@ -235,7 +239,7 @@ def plan_options(command: str) -> Callable[[F], F]:
             "duration",
             metavar="TIME",
             callback=with_unit("s"),
-            help="The measured part, such as 30s.",
+            help="The length of the measured part, such as 30s.",
         ),
         option(
             "-u",
@@ -253,7 +257,7 @@ def plan_options(command: str) -> Callable[[F], F]:
             "connect_rate",
             metavar="RATE",
             callback=with_unit("/s"),
-            help="How fast they open, such as 25/s.",
+            help="How fast connections open, such as 25/s.",
         ),
         option(
             "--set",
@@ -262,7 +266,7 @@ def plan_options(command: str) -> Callable[[F], F]:
             type=ScenarioSettings(),
             multiple=True,
             envvar=f"LOADTEST_{command}_SET",
-            help="Replace one key of the scenario; repeatable (variable: one per line).",
+            help="Replace one key of the scenario; repeatable (in the variable: one per line).",
         ),
     )
     return lambda function: reduce(lambda decorated, change: change(decorated), reversed(changes), function)
@@ -271,8 +275,7 @@ def plan_options(command: str) -> Callable[[F], F]:
 def target_option(command: F) -> F:
     """Return ``command`` with the ``--target`` of a policy."""
     told = (
-        "Probe the policy's WebSocket components at URL; "
-        "http components at the same host and port use it too."
+        "Probe the policy's WebSocket components at URL, and its http components at the same host and port."
     )
     return option("--target", metavar="URL", help=told)(command)
 

@@ -27,6 +27,6 @@ def show_shipped(kind: Literal["scenario", "protocol", "policy"], name: str | No
         if one.held_against:
             click.echo(f"{'':<{width}}  tested against {one.held_against}")
         elif one.follows:
-            click.echo(f"{'':<{width}}  tested against a stub, not the service itself; follows {one.follows}")
+            click.echo(f"{'':<{width}}  tested against a stub of the service; follows {one.follows}")
     if kind == "protocol":
-        click.echo("\nProtocols without such a line were tested against our simulator, or against stubs.")
+        click.echo("\nProtocols without such a line were tested against the simulator or against stubs.")

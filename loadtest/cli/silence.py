@@ -26,7 +26,7 @@ LONGEST_DAYS = 90
 @click.argument("parts", metavar="COMPONENT...", nargs=-1, required=True)
 @option("--for", "for_ns", metavar="TIME", type=Time(), default="1h", show_default=True,
         help="How long to send no alerts.")  # fmt: skip
-@option("--by", metavar="NAME", help="Who silences them; by default the user of this system.")
+@option("--by", metavar="NAME", help="Who silences the alerts; default: the user of this system.")
 @option("--why", metavar="TEXT", default="", help="A reason, printed beside it.")
 @results_option("WATCH")
 def silence(policy: str, **options: Any) -> int:
@@ -40,7 +40,7 @@ def silence(policy: str, **options: Any) -> int:
 @click.command()
 @click.argument("policy", type=ShippedName("policy"))
 @click.argument("parts", metavar="COMPONENT...", nargs=-1, required=True)
-@option("--by", metavar="NAME", help="Who works on it; by default the user of this system.")
+@option("--by", metavar="NAME", help="Who works on the component; default: the user of this system.")
 @option("--why", metavar="TEXT", default="", help="A remark, printed beside it.")
 @results_option("WATCH")
 def acknowledge(policy: str, **options: Any) -> int:
@@ -56,11 +56,11 @@ def _add(kind: SilenceKind, policy: str, options: dict[str, Any], for_ns: int) -
 
     read = load_policy(policy)
     if for_ns > LONGEST_DAYS * 86_400 * 10**9:
-        raise ConfigError([Problem("--for", f"is more than {LONGEST_DAYS} days, the longest time")])
+        raise ConfigError([Problem("--for", f"is more than {LONGEST_DAYS} days, the maximum")])
     known = {each.name for each in read.components}
     for part in options["parts"]:
         if not set("*?[") & set(part) and part not in known:
-            raise ConfigError([Problem("COMPONENT", f"there is no component `{part}` in {read.name}")])
+            raise ConfigError([Problem("COMPONENT", f"the policy {read.name} has no component `{part}`")])
     now = time.time()
     by = options["by"] or getpass.getuser()
     until = now + for_ns / 1e9

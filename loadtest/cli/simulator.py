@@ -26,11 +26,15 @@ class _WithFaults(click.Command):
 
 
 @click.command(cls=_WithFaults, epilog=EXAMPLES)
-@option("--host", metavar="ADDRESS", help="The address; by default only this machine reaches it.")
-@option("--port", metavar="PORT", help="Where to listen; 0 takes a free port.")
+@option("--host", metavar="ADDRESS", help="The address to listen on; default: only this machine can connect.")
+@option("--port", metavar="PORT", help="The port to listen on; 0 takes a free port.")
 @option("--fault", metavar="NAME[=VALUE]", multiple=True, help="Have this fault; repeatable.")
-@option("--seed", metavar="N", help="Seed of all random draws: the same seed strikes the same turns.")
-@option("--jwt-secret-env", metavar="NAME", help="Check tokens against the secret in this variable.")
+@option(
+    "--seed",
+    metavar="N",
+    help="Seed of everything random: with the same seed, faults hit the same turns.",
+)
+@option("--jwt-secret-env", metavar="NAME", help="Check tokens with the secret in this environment variable.")
 @option("--cert", metavar="FILE", help="Speak wss with this certificate.")
 @option("--key", metavar="FILE", help="The key of the certificate.")
 @option("--compression", is_flag=True, help="Agree to permessage-deflate.")
@@ -39,7 +43,7 @@ class _WithFaults(click.Command):
 @option("--slow-reader", metavar="TIME", help="How long a client may leave its events unread.")
 @option("--max-time", metavar="TIME", help="Stop after this time.")
 @option("--max-connections", metavar="N", help="Refuse more connections than this.")
-@option("--max-message-bytes", metavar="N", help="A larger message closes its connection.")
+@option("--max-message-bytes", metavar="N", help="Close a connection that sends a larger message.")
 @option("--max-turns", metavar="N", help="Maximum turns in flight.")
 def command(fault: tuple[str, ...], compression: bool, **options: str | None) -> None:  # noqa: FBT001 - click passes it by name
     """Serve an agent backend: /ws, /echo, GET /health. Ctrl-C stops it.

@@ -30,5 +30,5 @@ class SuggestingGroup(click.Group):
         if nearest:
             return f'Did you mean "{nearest[0]}"?'
         if wanted in {"list", "ls"} and self.invoke_without_command and ctx.parent is not None:
-            return f'Did you mean "{ctx.command_path}"? Alone it lists them.'
+            return f'To list them, run "{ctx.command_path}".'
         return f"There are: {', '.join(known)}."

@@ -28,7 +28,7 @@ Examples:
 @option("--label", metavar="TEXT", help="A name for all runs, such as a version: letters, digits, . _ -")
 @option("--repeat", metavar="N", type=WholeNumber(), default=1, help="Go through the list N times.")
 @option(
-    "--budget", metavar="TIME", type=Time(), help="Start no run that would end after this time, such as 30m."
+    "--budget", metavar="TIME", type=Time(), help="Skip runs that would end after this time, such as 30m."
 )
 @option("--processes", metavar="N", type=WholeNumber(), default=1, help="Local load-generator processes.")
 @option(
@@ -44,8 +44,8 @@ Examples:
 def command(scenarios: tuple[str, ...], **options: Any) -> int:
     """Run SCENARIOS (folders, files, shipped names) one after another, and print one summary.
 
-    All are checked before the first begins. A scenario that does not fit into the budget is listed, and does
-    not pass. The exit code is the worst, in this order: 70, 130, 2, 1, 3, 4, 0.
+    loadtest checks all scenarios before the first run. A scenario that does not fit into the budget is listed
+    and counts as not passed. The exit code is the worst, in this order: 70, 130, 2, 1, 3, 4, 0.
     """
     from loadtest.run.options import RunOptions
     from loadtest.run.suite import SuiteOptions, run_suite
@@ -78,7 +78,7 @@ def _check_places(output: Path | None, summary: Path | None) -> None:
         if summary is not None:
             summary.open("a", encoding="utf-8").close()
     except OSError as error:
-        sentence = f"{error.filename} cannot be written: {error.strerror}"
+        sentence = f"the file {error.filename} cannot be written: {error.strerror}"
         raise ConfigError([Problem("--output, --summary", sentence)]) from None
 
 
@@ -111,4 +111,11 @@ def _write(path: Path, text: str) -> None:
     try:
         write_whole(path, text)
     except OSError as error:
-        raise ConfigError([Problem("--output", f"{path} cannot be written: {error.strerror}")]) from None
+        raise ConfigError(
+            [
+                Problem(
+                    "--output",
+                    f"the file {path} cannot be written: {error.strerror}",
+                )
+            ]
+        ) from None

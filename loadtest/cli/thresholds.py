@@ -47,8 +47,8 @@ def _table(file: Path) -> Mapping[str, Any]:
         found = parse_toml(file.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as problem:
         reason = problem.strerror if isinstance(problem, OSError) else problem
-        raise ConfigError([Problem("--thresholds", f"{file} cannot be read: {reason}")]) from None
+        raise ConfigError([Problem("--thresholds", f"the file {file} cannot be read: {reason}")]) from None
     table = found.get("thresholds")
     if not isinstance(table, dict):
-        raise ConfigError([Problem("--thresholds", f"{file} has no table [thresholds]")])
+        raise ConfigError([Problem("--thresholds", f"the file {file} has no table [thresholds]")])
     return table

@@ -49,21 +49,25 @@ Examples:
     "--metric",
     metavar="METRIC",
     multiple=True,
-    help="A metric that decides the verdict; repeatable, at most 6.",
+    help="A metric that decides the verdict; repeatable, at most 6 times.",
 )
 @option("--last", metavar="N", type=WholeNumber(), help="Only the N newest runs.")
-@option("--machine", metavar="ID", help="Use the runs of this machine; default: that of the newest run.")
+@option(
+    "--machine",
+    metavar="ID",
+    help="Use the runs of this machine; default: the machine of the newest run.",
+)
 @option("--exploratory", is_flag=True, help="Also list the metrics that do not decide the verdict.")
 @option("--lenient", is_flag=True, help="Exit with 0 instead of 4 if the verdict is cannot tell.")
 @view_options(FILES)
 @results_option("TREND")
 def command(scenario: str | None, **options: Any) -> int:
-    """Show the history of SCENARIO (default: of every stored one): where it changed, and the newest run.
+    """Show the history of SCENARIO (default: every stored scenario), its changes, and the newest run.
 
-    The newest run is compared with 8 or more before it. A change of level is found once 5 runs follow it.
+    loadtest compares the newest run with 8 or more earlier runs. It finds a change of level 5 runs later.
 
     Exit codes: 1 the target was down, the newest run or its level is worse, or it misses its own
-    threshold; 4 the newest run does not count, or too few runs before it do; otherwise 0.
+    threshold; 4 the newest run does not count, or too few earlier runs count; otherwise 0.
     """
     from loadtest.judge.trend import worst
     from loadtest.show.trend import written
@@ -74,7 +78,7 @@ def command(scenario: str | None, **options: Any) -> int:
     link = links_from(options["output"], {run.id: run.path for runs in stored for run in runs})
     trends = [_trend(runs, metrics, options) for runs in stored]
     if len(trends) > 1 and (picture := next((name for name in PICTURES if name in options["format"]), None)):
-        raise ConfigError([Problem("--format", f"{picture} is the picture of one scenario; name a SCENARIO")])
+        raise ConfigError([Problem("--format", f"{picture} shows one scenario; name a SCENARIO")])
     code = worst(trends)
     listed = options["exploratory"]
     put(
@@ -140,7 +144,7 @@ def _stored(results: Path, scenario: str | None) -> list[list[StoredRun]]:
         groups.setdefault(run.scenario, []).append(run)
     if not groups:
         raise ConfigError(
-            [Problem("trend", f'"{results}" holds no runs yet; make one: loadtest run agent-burst')]
+            [Problem("trend", f'"{results}" has no runs yet; make one: loadtest run agent-burst')]
         )
     if scenario is None:
         return list(groups.values())
@@ -148,7 +152,7 @@ def _stored(results: Path, scenario: str | None) -> list[list[StoredRun]]:
     if name not in groups:
         near = difflib.get_close_matches(name, groups, n=1)
         hint = f'did you mean "{near[0]}"?' if near else f"there are runs of {', '.join(list(groups)[:5])}"
-        raise ConfigError([Problem("trend", f'"{results}" holds no run of "{name}"; {hint}')])
+        raise ConfigError([Problem("trend", f'"{results}" has no run of the scenario "{name}"; {hint}')])
     return [groups[name]]
 
 

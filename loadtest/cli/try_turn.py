@@ -19,15 +19,18 @@ Examples:
 
 @click.command(name="try", epilog=EXAMPLES)
 @click.argument("file", type=ShippedName("scenario"))
-@option("--target", metavar="URL", help="Where to send it; a protocol alone needs it.")
+@option("--target", metavar="URL", help="The target; required if SCENARIO is a protocol.")
 @option(
-    "--timeout", metavar="TIME", type=Time(), help="How long the turn may take; the scenario's if not given."
+    "--timeout",
+    metavar="TIME",
+    type=Time(),
+    help="The time limit for the turn; default: that of the scenario.",
 )
 @option(
     "--save",
     metavar="FRAMES.jsonl",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the frames, which `protocols check --capture` and `init --capture` read.",
+    help="Write the frames to this file, for `protocols check --capture` and `init --capture`.",
 )
 def command(file: str, target: str | None, timeout: int | None, save: Path | None) -> int:
     """Send one turn of FILE (a scenario or a protocol); show every frame, and which rules match it.

@@ -70,7 +70,7 @@ class _Watch(click.Command):
 @option(
     "--serve",
     metavar="[HOST:]PORT",
-    help="Show a page that refreshes itself; on loopback unless HOST is given.",
+    help="Serve a page that refreshes itself; on loopback unless HOST is given.",
 )
 @option(
     "--rounds",
@@ -81,12 +81,12 @@ class _Watch(click.Command):
 @option(
     "--remedy",
     is_flag=True,
-    help="Run the policy's remedies unless they are dry runs; without this they are only reported.",
+    help="Run the policy's remedies, except dry runs; without this option they are only reported.",
 )
 @target_option
-@option("--release", metavar="LABEL", help="The release that is judged: a label, or a commit.")
+@option("--release", metavar="LABEL", help="The release to judge: a label or a commit.")
 @option("--set", "sets", metavar="KEY=VALUE", type=Settings(), multiple=True, envvar="LOADTEST_WATCH_SET",
-        help="Replace one key of the policy; repeatable (variable: one per line).")  # fmt: skip
+        help="Replace one key of the policy; repeatable (in the variable: one per line).")  # fmt: skip
 @option("--quiet", is_flag=True, help="Print changes only.")
 @results_option("WATCH")
 def command(policy: str, **options: Any) -> int:

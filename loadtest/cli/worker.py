@@ -15,12 +15,17 @@ Example:
 
 
 @click.command(epilog=EXAMPLES)
-@option("--master", metavar="HOST:PORT", required=True, help="Where `loadtest run --workers` waits.")
-@option("--key-env", metavar="NAME", help="The environment variable with the master's key.")
+@option(
+    "--master",
+    metavar="HOST:PORT",
+    required=True,
+    help="The address where `loadtest run --workers` waits.",
+)
+@option("--key-env", metavar="NAME", help="The environment variable that holds the master's key.")
 def command(master: str, key_env: str | None) -> int:
     """Join a distributed run as a worker.
 
-    Sends its share of the load, and ends with the run.
+    The worker sends its share of the load and ends with the run.
     """
     from loadtest.run import work
 

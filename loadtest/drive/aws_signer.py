@@ -42,7 +42,7 @@ class AwsSigner(TokenSource):
             import botocore.session
         except ImportError:
             run = install_line('"botocore>=1.35"', "aws")
-            sentence = f'kind = "sigv4" needs botocore, not installed here; run: {run}'
+            sentence = f'kind = "sigv4" needs botocore, which is not installed here; run: {run}'
             raise ConfigError([Problem(KEY, sentence)]) from None
         self._auth = auth
         self._error: type[Exception] = botocore.exceptions.BotoCoreError
@@ -57,8 +57,8 @@ class AwsSigner(TokenSource):
             raise ConfigError([Problem(KEY, f"there are no AWS credentials: {_one_line(error)}")]) from None
         if self._credentials is None:
             sentence = (
-                "there are no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a"
-                " `profile` that has some"
+                "there are no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or write a"
+                " `profile` that has credentials"
             )
             raise ConfigError([Problem(KEY, sentence)])
 
@@ -68,7 +68,7 @@ class AwsSigner(TokenSource):
             found = self._credentials.get_frozen_credentials()
         except self._error as error:
             raise ConnectRefusal(
-                Layer.AUTH, f"AWS credentials could not be renewed: {_one_line(error)}"
+                Layer.AUTH, f"the AWS credentials could not be renewed: {_one_line(error)}"
             ) from None
         self._learn([each for each in (found.secret_key, found.token) if each])
         self._frozen = found

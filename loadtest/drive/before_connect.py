@@ -124,7 +124,7 @@ class BeforeConnect:
             return self._endpoint.url
         where = render_path(self._path, values)
         if not where.startswith("/") and "://" not in where:
-            raise ConnectRefusal(Layer.PREPARE, "the value of `path` is neither a path nor a URL")
+            raise ConnectRefusal(Layer.PREPARE, "the value of `path` must be a path or a URL")
         try:
             url = urljoin(self._endpoint.url.replace("ws", "http", 1), where)
             scheme = "wss" if origin_of(url)[0] == "https" else "ws"
@@ -146,7 +146,10 @@ class BeforeConnect:
         if known is not None:
             return known
         if len(self._endpoints) > MAX_HOSTS:
-            raise ConnectRefusal(Layer.RESOLVE, f"the target sent users to more than {MAX_HOSTS} other hosts")
+            raise ConnectRefusal(
+                Layer.RESOLVE,
+                f"the target sent users to more than {MAX_HOSTS} other hosts, the limit",
+            )
         try:
             found = resolve_endpoint(self._target, url)
         except TargetError as error:

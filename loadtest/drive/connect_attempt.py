@@ -333,7 +333,7 @@ class ConnectAttempt:
                 self._redirect(upgrade.location)
                 return
             refusal = ConnectRefusal(
-                refusal.layer, f"{refusal.reason}, after {follow} redirects, the limit (follow_redirects)"
+                refusal.layer, f"{refusal.reason}, after {follow} redirects (the limit, follow_redirects)"
             )
         self._refuse(refusal)
 

@@ -440,7 +440,7 @@ class Connection:
         transport = self._transport
         if transport is None or len(transport.unsent) > MAX_UNSENT:
             if self._parser is not None:
-                self._parser.refuse("it does not read the answers that its protocol requires")
+                self._parser.refuse("the target does not read the answers that its protocol requires")
             return
         self.context.recorder.metrics.count("codec.replies", n)
         self._out.append(frames)
@@ -849,7 +849,7 @@ class Connection:
             metrics = self.context.recorder.metrics
             metrics.events_received += 1
             metrics.events_malformed += 1
-            told = f"the connection ended in the middle of a message: {parser.unfinished:,} bytes of it came"
+            told = f"the connection ended in the middle of a message, after {parser.unfinished:,} bytes"
             self.context.recorder.evidence("unfinished", told.encode(), self.session.user)
 
     def public(self, text: str) -> str:

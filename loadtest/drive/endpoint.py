@@ -142,7 +142,7 @@ def _resolve(host: str, port: int, target: Target) -> tuple[tuple[Address, ...],
             found = gevent_socket.getaddrinfo(host, port, family=wanted, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        by = f" as {_FAMILIES[wanted]}, which {KEY} ask for" if wanted else ""
+        by = f" to an {_FAMILIES[wanted]} address, the family of {KEY}" if wanted else ""
         raise TargetError(Layer.RESOLVE, f"the name {host!r} cannot be resolved{by}: {reason}")
     took_ns = time.monotonic_ns() - started_ns
     # A local name may have both families and a server only one: servers on loopback mostly have IPv4.

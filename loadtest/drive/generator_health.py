@@ -81,8 +81,8 @@ def raise_file_limit(connections: int) -> dict[str, int]:
                 [
                     Problem(
                         "[load] connections",
-                        f"{connections} connections need {needed} open files, and this system allows {hard}; "
-                        f"raise it with: ulimit -Hn {needed} (as root) and start again",
+                        f"{connections} connections need {needed} open files, but this system allows only"
+                        f" {hard}; raise the limit with: ulimit -Hn {needed} (as root)",
                     )
                 ]
             )
@@ -117,9 +117,9 @@ def check_ports(connections: int, sources: int = 1) -> dict[str, int]:
             [
                 Problem(
                     "[load] connections",
-                    f"{connections} connections to one target need as many local ports; "
-                    f"there are {ports}{each}; "
-                    "raise it with: sysctl -w net.ipv4.ip_local_port_range='1024 65535' (as root), "
+                    f"{connections} connections to one target need as many local ports, "
+                    f"but there are only {ports}{each}. "
+                    "Raise the number with: sysctl -w net.ipv4.ip_local_port_range='1024 65535' (as root), "
                     f"or name {-(-connections // ports)} of this machine's addresses as `source_addresses` "
                     "in [target]",
                 )

@@ -71,7 +71,7 @@ def guarded(codec: NamedCodec | None) -> NamedCodec | None:
 @contextmanager
 def _limited(most_s: float) -> Iterator[None]:
     def over(_signal: int, _frame: object) -> None:
-        raise BrokenStreamError(f"took more than {most_s:g} s of CPU time over one frame")
+        raise BrokenStreamError(f"needed more than {most_s:g} s of CPU time for one frame")
 
     before = signal.signal(signal.SIGVTALRM, over)
     # Again after that long: what is raised may be caught by the codec itself.

@@ -134,14 +134,14 @@ class _BoundedResponse(HTTPSocketResponse):
         """
         self._left -= len(data)
         if self._left < 0 or (not self.headers_complete and self._left < MAX_BODY):
-            what = "the answer's head is larger than 64 KiB" if not self.headers_complete else _TOO_LARGE
+            what = "the head of the answer is larger than 64 KiB" if not self.headers_complete else _TOO_LARGE
             raise HttpRequestFailed(what)
         super().feed(data)
 
 
 _TOO_LARGE = f"the answer is larger than {MAX_BODY >> 20} MiB"
 
-HALVED = "the request would contain half of a character (a lone surrogate), which cannot be sent"
+HALVED = "the request contains half of a character (a lone surrogate), which cannot be sent"
 
 Origin = tuple[str, str, int]
 """Scheme, host and port of a URL."""
@@ -213,7 +213,7 @@ class HttpClient:
                 call = _followed(call, answer.status, where)
                 answer = self._answer(call, cookies)
             if follow and answer.status in REDIRECTS and answer.headers.get("location"):
-                raise HttpRequestFailed(f"redirected more than {MAX_REDIRECTS} times")
+                raise HttpRequestFailed(f"the server redirected more than {MAX_REDIRECTS} times")
             return answer
 
     def _answer(self, call: HttpCall, cookies: CookieKeeper, writing: Writing | None = None) -> HttpAnswer:
@@ -254,7 +254,7 @@ class HttpClient:
             if len(body) > MAX_BODY:
                 raise HttpRequestFailed(_TOO_LARGE)
             if not response.message_complete:
-                raise HttpRequestFailed("closed in the middle of the answer")
+                raise HttpRequestFailed("the server closed the connection in the middle of its answer")
             keep = not response.should_close()
             items = [(str(name).lower(), str(value).strip()) for name, value in response.items()]
             set_cookies = tuple(value for name, value in items if name == "set-cookie")
@@ -340,7 +340,7 @@ def _told() -> Iterator[None]:
         raise HttpRequestFailed(os_reason(error)) from None
     except UnicodeError:
         # Resolvers raise it of a name that they cannot write, and it is no OSError.
-        raise HttpRequestFailed("the host's name cannot be looked up") from None
+        raise HttpRequestFailed("the name of the host cannot be resolved") from None
 
 
 def _followed(call: HttpCall, status: int, where: str) -> HttpCall:
@@ -359,7 +359,7 @@ def _followed(call: HttpCall, status: int, where: str) -> HttpCall:
         return HttpCall(method, url, headers, body)
     if body:
         raise HttpRequestFailed(
-            f"HTTP {status} redirects to another origin (scheme, host or port), and no body is sent there"
+            f"HTTP {status} redirects to another origin (scheme, host or port); loadtest sends no body there"
         )
     return HttpCall(method, url)
 
@@ -374,9 +374,9 @@ def redirected(url: str, where: str) -> str:
         target = urljoin(url, where)
         before, after = origin_of(url), origin_of(target)
     except ValueError:
-        raise HttpRequestFailed("redirected to something that is not an HTTP URL") from None
+        raise HttpRequestFailed("the server redirects to an address that is not an HTTP URL") from None
     if before[0] == "https" and after[0] == "http":
-        raise HttpRequestFailed("redirected from https to http, which loadtest does not follow")
+        raise HttpRequestFailed("the server redirects from https to http, which loadtest does not follow")
     return target
 
 

@@ -27,7 +27,7 @@ MAX_WAITING = 4_096
 """Requests of a process that may wait for their answers; a turn beyond fails, and nothing is sent."""
 
 
-HERE = "`send` of the protocol, or the value in it"
+HERE = "`send` of the protocol, or the values in it"
 """Where what is wrong with a request of ours is to be corrected."""
 
 
@@ -84,7 +84,9 @@ class HttpTurns:
     def send(self, listener: HttpTurnListener, turn: Turn, kind: str, values: Mapping[str, Any]) -> None:
         """Send the request of a turn; the listener is told how it goes."""
         if len(self._going_on) >= MAX_WAITING:
-            refused = HttpNotSent(f"nothing was sent: {MAX_WAITING:,} requests wait for their answers")
+            refused = HttpNotSent(
+                f"the request was not sent, because {MAX_WAITING:,} others wait for their answers",
+            )
             self._after(lambda: listener.http_answered(turn, refused, 0))
             return
         self._going_on.spawn(self._run, listener, turn, self._requests[kind], values)

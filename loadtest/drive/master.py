@@ -254,7 +254,7 @@ class MasterCoordinator(Coordinator):
             interval = from_bytes(msg.data["interval"])
             why = self._refusal(worker, interval.second)
         except (ValueError, KeyError, TypeError) as error:
-            why = f"it is not an interval ({error})"
+            why = f"the message is not an interval ({error})"
         if why:
             # Counted, it would be in the numbers of the run though nobody measured it.
             logger.error("an interval of worker %d is refused: %s", worker.number, why)
@@ -269,7 +269,7 @@ class MasterCoordinator(Coordinator):
         if not self._gone:
             return "the run has not begun"
         if worker.lost or worker.finished:
-            return "the worker was lost, or had already sent its last one"
+            return "the worker was lost, or had already sent its last interval"
         if second in worker.seconds:
             return f"second {second} came before"
         return f"the run has no second {second}" if second > self._last_second else None
@@ -299,7 +299,7 @@ class MasterCoordinator(Coordinator):
         if self._held is None or self._copies is None:
             return
         if self.result.lost_workers or self.result.refused_intervals:
-            why = {"reason": "one of the processes sent no data about copies"}
+            why = {"reason": "one of the load-generator processes sent no data about copies"}
             self.result.observed.setdefault(COPIES_NOT_FOLLOWED, why)
         if COPIES_NOT_FOLLOWED not in self.result.observed:
             self._copies.finish(self._held)

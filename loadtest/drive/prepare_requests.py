@@ -40,7 +40,7 @@ LINE = 120
 SHORTEST_NAMED, SHORTEST_OTHER = 4, 8
 """Letters of a kept value from which on it is taken out of every output: by its name, or by its look."""
 
-HERE = "[[prepare]], or the value in it (from the data or from an earlier step)"
+HERE = "[[prepare]], or the values in it (from the data or an earlier step)"
 """Where what is wrong with a request of ours is to be corrected."""
 
 _WORD = re.compile(r"[A-Za-z]+")
@@ -113,8 +113,8 @@ class CompiledRequest:
         for name, text in found.items():
             if holds_controls(text):
                 raise HttpNotSent(
-                    f"nothing was sent: the header {name} would hold a line break or another control"
-                    " character; correct the value in it (from the data or from an earlier step)"
+                    f"the request was not sent: the header {name} would contain a control character (such as"
+                    " a line break); correct its value, which comes from the data or an earlier step"
                 )
         given = {name.lower() for name in found}
         if self._body is not None and "content-type" not in given:
@@ -144,8 +144,8 @@ class CompiledRequest:
             raise HttpNotSent(HALVED) from None
         except ValueError:
             raise HttpNotSent(
-                "nothing was sent: with its values filled in, the URL is not a valid HTTP URL;"
-                f" correct it in {correct}"
+                "the request was not sent: with its values the URL is not a valid HTTP URL; correct the URL"
+                f" in {correct}"
             ) from None
 
 
@@ -357,7 +357,7 @@ def _checked(name: str, place: str, found: object) -> str:
         raise HttpRequestFailed(f"the answer has no `{place}`, but `keep` needs it for {name}")
     if isinstance(found, (dict, list)):
         raise HttpRequestFailed(
-            f"`{place}` of the answer is neither text nor a number, so {name} has no value"
+            f"`{place}` of the answer must be text or a number, because `keep` takes {name} from it"
         )
     text = plain(found)
     if len(text) > MAX_VALUE:

@@ -73,7 +73,7 @@ def proxy_for(setting: str, url: str) -> Proxy | None:
     for variable, value in proxy_variables(url):
         text = value if "://" in value else f"http://{value}"
         if wrong := proxy_problem(text):
-            sentence = f'must be {wrong}, or left out by [target] proxy = "none"'
+            sentence = f'must be {wrong}; to use no proxy, write proxy = "none" in [target]'
             raise ConfigError([Problem(variable, sentence)])
         return _parsed(text, variable)
     return None
@@ -127,9 +127,9 @@ def connect_answer(data: bytes, *, ended: bool = False) -> bool:
             phrase = (found[2] or b"").decode("latin-1").strip()[:LONGEST_PHRASE]
             raise ConnectRefusal(Layer.PROXY, f"the proxy answered HTTP {status} {phrase}".rstrip())
     if ended:
-        raise ConnectRefusal(Layer.PROXY, "the proxy closed without connecting")
+        raise ConnectRefusal(Layer.PROXY, "the proxy closed the connection without connecting to the target")
     if data[:5] != b"HTTP/"[: len(data)]:
-        raise ConnectRefusal(Layer.PROXY, "the proxy does not answer with HTTP")
+        raise ConnectRefusal(Layer.PROXY, "the answer of the proxy is not HTTP")
     if end < 0:
         if len(data) > MAX_HEAD_BYTES:
             raise ConnectRefusal(Layer.PROXY, "the head of the proxy's answer is larger than 64 KiB")
@@ -138,5 +138,5 @@ def connect_answer(data: bytes, *, ended: bool = False) -> bool:
         raise ConnectRefusal(Layer.PROXY, "the answer of the proxy is not valid HTTP")
     if len(data) > end + 4:
         # A server speaks after we do: these bytes are the proxy's own.
-        raise ConnectRefusal(Layer.PROXY, "the proxy sent data after its answer, before the target could")
+        raise ConnectRefusal(Layer.PROXY, "the proxy sent unexpected data after its answer")
     return True

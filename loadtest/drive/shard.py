@@ -31,7 +31,7 @@ from loadtest.speak.delivery_log import MAX_ROWS, DeliveryLog
 from loadtest.speak.session import Session
 from loadtest.units import NS_PER_S
 
-TOO_MANY_COPIES = f"one process saw more than {MAX_ROWS:,} copies in a second"
+TOO_MANY_COPIES = f"a load-generator process received more than {MAX_ROWS:,} copies in a second"
 
 HANDSHAKE_SLACK_NS = 5 * NS_PER_S
 DONE_POLL_NS = 10_000_000

@@ -25,8 +25,8 @@ from loadtest.plan.scenario import Scenario
 from loadtest.plan.schedule import planned_users, schedules
 
 TASKS_BESIDE_POPULATIONS = (
-    "tasks in Python decide what all users send, so they exclude [[population]]; take the tasks out "
-    "of the locustfile, or name a scenario without populations"
+    "tasks in Python and [[population]] cannot be combined; remove the tasks from the locustfile, or use a"
+    " scenario without populations"
 )
 
 

@@ -55,8 +55,8 @@ def _absent(written: Sequence[str]) -> Problem:
     length = 128 if ":" in first else 32
     return Problem(
         KEY,
-        f"this machine has no address of {', '.join(written)}; "
-        f"add it with: ip address add {first}/{length} dev INTERFACE (as root)",
+        f"this machine has none of the addresses {', '.join(written)}; add one with: ip address add"
+        f" {first}/{length} dev INTERFACE (as root)",
     )
 
 

@@ -51,14 +51,19 @@ class KeySigner:
         try:
             import cryptography  # noqa: F401 - PyJWT would say so less clearly
         except ImportError:
-            sentence = f"{algorithm} needs the package cryptography: pip install cryptography"
+            sentence = (
+                f'algorithm = "{algorithm}" needs cryptography, which is not installed here; run: pip install'
+                " cryptography"
+            )
             raise ConfigError([Problem("[target] auth", sentence)]) from None
         from jwt.algorithms import get_default_algorithms
         from jwt.exceptions import InvalidKeyError
 
         self._algorithm = get_default_algorithms()[algorithm]
         self._header = _base64url(_json(_fields(algorithm, key_id))) + b"."
-        wrong = f"secret_env or key_file holds no private key for {algorithm} as PEM (BEGIN PRIVATE KEY)"
+        wrong = (
+            f"secret_env or key_file must contain a private key for {algorithm} as PEM (BEGIN PRIVATE KEY)"
+        )
         try:
             self._key = self._algorithm.prepare_key(pem)
             self._algorithm.sign(b"", self._key)
@@ -86,8 +91,8 @@ class TokenSigner:
                 [
                     Problem(
                         "[target] auth",
-                        "secret_env holds a certificate or an asymmetric key; tokens are signed with HS256, "
-                        "which needs the secret that the target shares; for a private key say algorithm = "
+                        "secret_env contains a certificate or an asymmetric key, but HS256 needs the secret"
+                        " that the target shares. To sign with a private key, write algorithm = "
                         '"RS256", "ES256" or "EdDSA"',
                     )
                 ]

@@ -60,7 +60,7 @@ class TokenSource(abc.ABC):
                 return
             token, lasts_ns = self._fetch()
             if not token or holds_controls(token) or holds_halves(token):
-                raise ConnectRefusal(Layer.AUTH, f"{self._origin} gave no token that fits into a header")
+                raise ConnectRefusal(Layer.AUTH, f"the token of {self._origin} cannot be sent in a header")
             self._learn([token])
             self.token = token
             self._until_ns = None if lasts_ns is None else self._now() + lasts_ns
@@ -106,7 +106,7 @@ class CommandTokenSource(TokenSource):
         if len(printed) > MAX_BYTES:
             raise ConnectRefusal(Layer.AUTH, f"token_command printed more than {MAX_BYTES >> 10} KiB")
         if code != 0:
-            raise ConnectRefusal(Layer.AUTH, f"token_command ended with {code}")
+            raise ConnectRefusal(Layer.AUTH, f"token_command ended with exit code {code}")
         return printed.decode("utf-8", "replace").strip(), self._lasts_ns
 
 

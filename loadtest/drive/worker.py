@@ -99,7 +99,7 @@ class ShardWorker:
             users = share(go["k"], go["n"], go["users"])
             shard = self._make_shard({**self._plan, "settings": settings}, users, go["k"])
         except LoadtestError as error:
-            logger.error("this worker cannot take part: %s", error)  # noqa: TRY400 - a sentence, not a traceback
+            logger.error("this worker cannot join the run: %s", error)  # noqa: TRY400 - a sentence, not a traceback
             failed = {"intervals": 0, "observed": {}, "crash": f"worker {go['k']}: {error}"}
             # A mistake of the user on that machine, such as a token that is not set; no crash of ours.
             failed["mistake"] = isinstance(error, ConfigError)

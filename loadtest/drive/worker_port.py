@@ -148,13 +148,13 @@ class GuardedServer(zmqrpc.Server):
             peer = _peer(frames)
             if self.pairs is None and not is_loopback(peer):
                 self._warn_once(
-                    f"{peer} wants to be a worker, but gets no answer: for workers of other machines, name a"
-                    " key on all machines, with --key-env or LOADTEST_KEY_ENV"
+                    f"refused the worker {peer}: workers on other machines need a key; set --key-env or"
+                    " LOADTEST_KEY_ENV on all machines"
                 )
                 continue
             if (message := _message(frames)) is not None:
                 return message.node_id, message
-            self._warn_once(f"dropped a message from {peer}: no worker of this run sends such messages")
+            self._warn_once(f"dropped a message from {peer}, which is no worker of this run")
 
     def _warn_once(self, sentence: str) -> None:
         if sentence not in self._told and len(self._told) < 100:

@@ -117,9 +117,9 @@ def missing_unknown(manifest: Manifest, metric: str) -> str | None:
     if split_kind(metric)[0].removesuffix(SERVICE) not in {AUDIO, BARGE_IN}:
         return None
     if section(manifest, "part"):
-        return "how many turns of this part lack it is not known"
+        return "it is not known how many turns of this part have no such time"
     if section(settings(manifest, "chaos"), "slow_readers"):
-        return "how many turns lack it is not known, where the plan has users read slowly"
+        return "with `slow_readers` it is not known how many turns have no such time"
     return None
 
 

@@ -258,7 +258,7 @@ def _rule(
             outcome, Exit.FAIL, " ".join(filter(None, [failures, _sentence(worse), newly]))
         )
     if missed:
-        said = f"The candidate misses what the baseline passed: {', '.join(missed)}."
+        said = f"The candidate misses thresholds that the baseline passed: {', '.join(missed)}."
         return ComparisonVerdict("threshold newly missed", Exit.FAIL, said)
     if failing := _failing(sides, most=True):
         return ComparisonVerdict("worse", Exit.FAIL, failing)
@@ -276,7 +276,7 @@ def _failing(sides: tuple[Side, Side], *, most: bool) -> str:
     runs = len(sides[1].runs)
     if before or not after or (2 * len(after) < runs) is most:
         return ""
-    names = f"{len(after)} of {runs} runs of {sides[1].name} failed, and none of {sides[0].name}"
+    names = f"{len(after)} of {runs} runs of {sides[1].name} failed, but no run of {sides[0].name} did"
     return f"{names}: {section(after[0], 'verdict').get('reason')}" if most else names
 
 
@@ -291,15 +291,15 @@ def _unfailed(
     doubts = [*_doubts(sides, down), *filter(None, [_failing(sides, most=False)])]
     names = ", ".join(row.name for row in rows if row.primary and row.word == UNKNOWN)
     if doubts:
-        undecided = [f"not decided: {names}"] if names else []
-        return UNKNOWN, f"The runs give no verdict: {'; '.join([*doubts, *undecided])}."
+        undecided = [f"undecided metrics: {names}"] if names else []
+        return UNKNOWN, f"The runs do not allow a verdict: {'; '.join([*doubts, *undecided])}."
     if names:
-        return UNKNOWN, f"The runs give no verdict on {names}."
+        return UNKNOWN, f"The runs do not allow a verdict on {names}."
     if better := _told(rows, BETTER):
         return "faster" if better[0][0] == "faster" else "better", f"{_sentence(better)} Nothing is worse."
     if down == "better":
         return "better", "Nothing is worse."
-    return "same", "No metric that decides changed by its smallest effect."
+    return "same", "No deciding metric changed by its smallest effect or more."
 
 
 UNKNOWN: Literal["cannot tell"] = "cannot tell"
@@ -361,7 +361,7 @@ def _failures(sides: tuple[Side, Side]) -> str:
         one, other = sides if not sides[1].standing_as(kind) else sides[::-1]
         if n := one.standing_as(kind):
             also = other.standing_as(kind) or "none"
-            told.append(f"{n} of {len(one.runs)} runs of {one.name} {did}, and {also} of {other.name}")
+            told.append(f"{n} of {len(one.runs)} runs of {one.name} {did}; of {other.name}: {also}")
     return f"{'; '.join(told)}." if told else ""
 
 
@@ -378,9 +378,9 @@ def _doubts(sides: tuple[Side, Side], down: str) -> Iterator[str]:
             yield f"no run of {side.name} can be believed"
         elif side.too_many_left_out:
             n = len(side.left_out)
-            yield f"{n} of {n + len(side.runs)} runs of {side.name} are left out ({side.left_out[0][1]})"
+            yield f"{n} of {n + len(side.runs)} runs of {side.name} do not count ({side.left_out[0][1]})"
     if down == UNKNOWN:
-        yield "the target failed in more runs than before, which may be chance"
+        yield "the target failed in more runs of the candidate than of the baseline, but this may be chance"
 
 
 def _barred(barred: Sequence[Differing]) -> str:

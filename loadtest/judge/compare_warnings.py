@@ -35,15 +35,17 @@ def comparison_warnings(
     if any(row.method == "pairs" for row in rows):
         yield plain_warning(
             "taken_in_turns",
-            "The runs are alternating blocks against two targets. Changes, intervals and p are computed over"
-            " pairs of blocks, so that slow drift cancels.",
-            "No action is needed; loadtest compare with the same labels would count the drift as noise.",
+            "The runs are alternating blocks against two targets. loadtest compares pairs of blocks, so slow"
+            " drift cancels out.",
+            "No action is needed. Do not use loadtest compare on these labels: it would count the drift as"
+            " noise.",
         )
     yield from _about_surroundings(differing)
     if rest:
         yield plain_warning(
             "too_many_to_decide",
-            f"The thresholds name more than {MAX_PRIMARY} metrics. These do not decide: {', '.join(rest)}.",
+            f"The thresholds name more than {MAX_PRIMARY} metrics. These metrics do not decide:"
+            f" {', '.join(rest)}.",
             "Let `primary` under [compare] name the metrics that decide.",
         )
     yield from _about_rows(sides, [row for row in rows if row.primary])
@@ -54,7 +56,7 @@ def _about_runs(sides: tuple[Side, Side]) -> Iterator[PlainWarning]:
     if any(side.simulated for side in sides):
         yield plain_warning(
             "simulated_target",
-            "SIMULATED: loadtest's own simulator answered, so no number here speaks of a real backend.",
+            "SIMULATED: loadtest's own simulator answered, so no number says anything about a real backend.",
             "Give the address of a real backend with --target.",
         )
     for side in sides:
@@ -62,11 +64,15 @@ def _about_runs(sides: tuple[Side, Side]) -> Iterator[PlainWarning]:
             yield plain_warning(
                 "target_failed",
                 f"{side.name}: the target was down, or completed no turn, in {', '.join(failed)}. Every turn"
-                " of such a run counts as failed; its times are missing because of the target.",
-                "See the target's own log of that time.",
+                " of these runs counts as failed, and the runs have no times.",
+                "See the target's log of that time.",
             )
         for run, why in side.left_out:
-            yield plain_warning("run_left_out", f"{side.name}: {run} does not count: {why}", "Run it again.")
+            yield plain_warning(
+                "run_left_out",
+                f"{side.name}: the run {run} does not count: {why}",
+                "Run it again.",
+            )
 
 
 def _about_surroundings(differing: Sequence[Differing]) -> Iterator[PlainWarning]:
@@ -74,7 +80,7 @@ def _about_surroundings(differing: Sequence[Differing]) -> Iterator[PlainWarning
     if loads:
         yield plain_warning(
             "different_load",
-            f"The load differs ({', '.join(loads)}); it may be the cause of any difference.",
+            f"The load differs ({', '.join(loads)}), which may be the cause of any difference.",
             "Compare runs of the same scenario.",
         )
     places = [each.name for each in differing if each.weight == "surroundings"]
@@ -83,7 +89,7 @@ def _about_surroundings(differing: Sequence[Differing]) -> Iterator[PlainWarning
             "different_surroundings",
             f"The runs were made in different surroundings ({', '.join(places)}), which may be the cause of"
             " any difference.",
-            "Run both on one machine with the same versions.",
+            "Run both sides on one machine with the same versions.",
         )
 
 
@@ -91,20 +97,22 @@ def _about_rows(sides: tuple[Side, Side], rows: Sequence[MetricComparison]) -> I
     for row in rows:
         if row.outliers:
             far = (
-                "the pairs of these runs have a difference far from the median difference"
+                "in the pairs of these runs the difference is far from the median difference"
                 if row.method == "pairs"
-                else "these runs lie far from the median of their side"
+                else "these runs are far from the median of their side"
             )
             yield plain_warning(
                 "outlier_runs",
-                f"{row.name}: {far}: {', '.join(row.outliers)}. Mean, interval and p leave them out.",
-                "See what else ran on either machine at that time; run again to see whether it recurs.",
+                f"{row.name}: {far}: {', '.join(row.outliers)}. The mean, the interval and p do not include"
+                " these runs.",
+                "Find out what else ran on the machines at that time. Run again to see whether it happens"
+                " again.",
             )
     planned = [row.name for row in rows if row.name.startswith("rates.") and _set_by_plan(sides, row.name)]
     if planned:
         yield plain_warning(
             "rate_limited_by_plan",
-            f"{', '.join(planned)}: limited by the configured rate in all runs, so it can hardly differ.",
+            f"{', '.join(planned)}: the configured rate limited all runs, so they can hardly differ.",
             "Compare response times instead, or raise the load until the target sets the rate.",
         )
 
@@ -121,10 +129,10 @@ def _too_noisy(rows: Sequence[MetricComparison]) -> Iterator[PlainWarning]:
         if quieter:
             yield plain_warning(
                 "percentile_too_noisy",
-                f"{row.name} differs by {format_ratio(row.spread)} from run to run, which is too much for a"
-                f" verdict; on the same runs {quieter[0]} has a verdict.",
-                f"Choose it before the next comparison: --primary {quieter[0]}. It says nothing about the"
-                " slow tail, which needs more or longer runs.",
+                f"{row.name} differs by {format_ratio(row.spread)} from run to run, too much for a verdict."
+                f" For {quieter[0]} the same runs give a verdict.",
+                f"In the next comparison use --primary {quieter[0]}. For a verdict on the slow tail, make"
+                " more or longer runs.",
             )
 
 

@@ -175,11 +175,7 @@ def _events(counters: Counters, unmeasured: dict[str, str]) -> dict[str, Any]:
 def misnumbered(turns: Manifest) -> str:
     """Why loss, duplicates and order are not known of some turns; empty where they are known of all."""
     n = sum(section(turns, MISNUMBERED).values())
-    return (
-        f"{_n(n)} {'turn' if n == 1 else 'turns'} carried sequence numbers that do not count their events"
-        if n
-        else ""
-    )
+    return f"{_n(n)} {'turn' if n == 1 else 'turns'} carried unusable sequence numbers" if n else ""
 
 
 def _plain(counters: Counters, group: str) -> Counters:
@@ -244,9 +240,9 @@ def _turn_laws(words: str, turns: Manifest, *, open_ended: bool) -> Iterator[str
     due, begun, missed = (turns.get(name, 0) for name in ("due", "begun", "not_attempted"))
     ended = sum(turns.get(name, 0) for name in OUTCOMES if name != "not_attempted")
     if due < begun + missed or (due > begun + missed and not open_ended):
-        yield f"{_n(due)}{words} turns due, but {_n(begun)} begun and {_n(missed)} not attempted"
+        yield f"{_n(due)}{words} turns were due, but {_n(begun)} were begun and {_n(missed)} not attempted"
     if begun < ended or (begun > ended and not open_ended):
-        yield f"{_n(begun)}{words} turns begun, but {_n(ended)} ended"
+        yield f"{_n(begun)}{words} turns were begun, but {_n(ended)} ended"
 
 
 def _kind_laws(words: str, turns: Manifest, of: tuple[str, ...], by: str) -> Iterator[str]:
@@ -263,13 +259,19 @@ def _connection_laws(counts: Manifest) -> Iterator[str]:
     refused = sum(section(connections, "refused").values())
     own = not_opened(connections)
     if not ready <= established <= attempted:
-        yield f"{_n(ready)} connections ready and {_n(established)} established of {_n(attempted)} attempted"
+        yield (
+            f"{_n(ready)} connections were ready and {_n(established)} established, but {_n(attempted)}"
+            " attempted"
+        )
     if ready + refused + own > attempted:
         told = f" and {_n(own)} not opened by this machine" if own else ""
-        yield f"{_n(ready)} connections ready and {_n(refused)} refused{told} of {_n(attempted)} attempted"
+        yield (
+            f"{_n(ready)} connections were ready and {_n(refused)} refused{told}, but only {_n(attempted)}"
+            " attempted"
+        )
     matched, received = events.get("matched") or 0, events.get("received") or 0
     if matched > received:
-        yield f"{_n(matched)} events matched of {_n(received)} received"
+        yield f"{_n(matched)} events were matched, but only {_n(received)} received"
 
 
 def in_doubt(counts: Manifest) -> int:

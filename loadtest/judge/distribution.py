@@ -55,7 +55,7 @@ def describe(histogram: Histogram, tick_ns: int = 1, extra: Sequence[str] = ()) 
 def too_few(percentile: str, n: int) -> str:
     """Why a percentile was not given: "not enough samples, n = 40; p99 needs 100"."""
     need = format_count(needed(part_of(percentile)))
-    return f"not enough samples, n = {format_count(n)}; {percentile.replace('_', '.')} needs {need}"
+    return f"not enough samples: n = {format_count(n)}, but {percentile.replace('_', '.')} needs {need}"
 
 
 def _percentiles(spectrum: Spectrum, names: Sequence[str]) -> dict[str, float]:

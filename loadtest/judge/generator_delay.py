@@ -20,12 +20,12 @@ from loadtest.judge.warnings import RunWarning
 from loadtest.plan.threshold import Threshold, split_population
 from loadtest.units import format_count, format_ms, format_ratio
 
-COUNTS = "but the miss counts: "
+COUNTS = "but the miss counts, because "
 """Between what ailed the generator and why a threshold is missed all the same."""
 
 AILED = {
     "generator_starved": "waited for a core for {mean} of the time",
-    "generator_saturated": "was saturated, its CPU at {mean}",
+    "generator_saturated": "was saturated (CPU {mean})",
     "generator_late": "was late with its messages",
 }
 """By the code of a warning that spoils nothing, what the generator suffered from."""
@@ -46,20 +46,20 @@ def own_delay(
     if metric is None or outcome == "not_measured" or late is None:
         return None
     if model(manifest) == "closed" and saturated(manifest):
-        return f"the generator was saturated, its own lateness of {format_ms(late)} is too near the limit"
+        return f"the generator was saturated, and its own lateness of {format_ms(late)} is too near the limit"
     if outcome == "held" or _surely(threshold, manifest, measured, late):
         return None
     of_service = replace(threshold, name=threshold.name.replace(metric, f"{metric}.service"))
     service = measured_for(of_service, manifest)
     if decide(threshold, service) != "missed":
         return (
-            f"the generator's own lateness of {format_ms(late)} may be the cause; service time does not miss"
+            f"the generator's own lateness of {format_ms(late)} may be the cause, because service time passes"
         )
     read_late = _read_late_ms(service, manifest)
     if not read_late or (service.value or 0.0) - read_late > threshold.limit:
         return None
-    own = f"the generator sent {format_ms(late)} late and read {format_ms(read_late)} late, which"
-    return f"{own} may be the cause; service time is an upper bound too"
+    own = f"the generator sent {format_ms(late)} late and read {format_ms(read_late)} late;"
+    return f"{own} this may be the cause, because service time is an upper bound too"
 
 
 def _surely(threshold: Threshold, manifest: Manifest, measured: Measurement, late: float) -> bool:
@@ -110,7 +110,7 @@ def _reasons(threshold: Threshold, manifest: Manifest) -> Iterator[str]:
         return
     if response_metric(threshold) is None:
         if ".service." in plain:
-            yield "service time, which does not contain its lateness, missed"
+            yield "service time, which does not include this delay, missed"
         return
     own, late = own_lateness_ms(manifest), late_for(threshold, manifest)
     measured = measured_for(threshold, manifest)
@@ -118,19 +118,19 @@ def _reasons(threshold: Threshold, manifest: Manifest) -> Iterator[str]:
         # Nobody knows how late it was, so that nothing is claimed.
         return
     if late is None:
-        yield "its own lateness was less than a tenth of the limit"
+        yield "this delay was less than a tenth of the limit"
     elif measured.unbounded:
         yield _unfinished(plain, manifest)
     elif _surely(threshold, manifest, measured, late):
-        yield "the time exceeds the limit by more than it was ever late"
+        yield "the time exceeds the limit by more than the longest such delay"
     else:
-        yield "service time, which does not contain its lateness, missed too"
+        yield "service time, which does not include this delay, missed too"
 
 
 def _unfinished(name: str, manifest: Manifest) -> str:
     """What became of the turns that have no time of a metric: which never had it, or how they ended."""
     if not name.startswith("turn.completion"):
-        return "some turns never had the event that it times"
+        return "some turns never received the event that ends this time"
     turns = section(manifest, "counts", "measured", "turns")
     ended = (
         (count_or_zero(turns.get(each)), each.replace("_", " ")) for each in (*FAILURES, "not_attempted")

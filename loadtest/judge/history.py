@@ -101,7 +101,7 @@ def history(
     here = [run for run in ordered if machine is None or machine_of(run).startswith(machine)]
     if not here:
         known = ", ".join(dict.fromkeys(machine_of(run) for run in ordered)) or "no machine at all"
-        raise ValueError(f'no run was made on the machine "{machine}"; there are runs of {known}')
+        raise ValueError(f'there is no run of the machine "{machine}"; there are runs of {known}')
     chosen = next((run for run in reversed(here) if not _dated_ahead(run, now)), here[-1])
     newest = next(
         (run for run in reversed(ordered) if not _dated_ahead(run, now) and not _elsewhere(run, chosen)),
@@ -137,7 +137,7 @@ def _dated_ahead(run: Manifest, now: datetime | None) -> str | None:
         ahead = now is not None and started > now + CLOCK_TOLERANCE
     except (TypeError, ValueError):
         return None
-    return f"it is dated {started:%Y-%m-%d}, which has not come yet" if ahead else None
+    return f"its date, {started:%Y-%m-%d}, is in the future" if ahead else None
 
 
 def _unusable(run: Manifest, newest: Manifest, now: datetime | None) -> tuple[str, Unusable] | None:
@@ -148,11 +148,11 @@ def _unusable(run: Manifest, newest: Manifest, now: datetime | None) -> tuple[st
         return why, "machine"
     barred = [each for each in between(run, newest) if each.weight in BARRED]
     if any(each.weight == "never" for each in barred):
-        said = f"{'it was' if is_simulated(run) else 'the newest run is'} simulated, and the other real"
+        said = f"{'this run' if is_simulated(run) else 'the newest run'} was simulated, the other one was not"
         return said, "simulated"
     if barred:
         first = barred[0]
-        return f"its load is another: {first.name} {first.baseline} against {first.candidate}", "load"
+        return f"its load differs: {first.name} {first.baseline} instead of {first.candidate}", "load"
     why = left_out_because(run) or _unjudged(run)
     return (why, "doubt") if why else None
 
@@ -171,7 +171,7 @@ def _elsewhere(run: Manifest, newest: Manifest) -> str | None:
     told = [name for name in PLACE if name in one and name in other]
     differing = next((name for name in told if not _alike(name, one[name], other[name])), None)
     if differing:
-        return f"{another}: {differing} {one[differing]} against {other[differing]}"
+        return f"{another}: {differing} {one[differing]} instead of {other[differing]}"
     same = set(told) >= PLACE_NEEDED or machine_of(run) == machine_of(newest)
     return None if same else another
 

@@ -118,14 +118,14 @@ def knee(tries: Sequence[ProbeResult]) -> Knee:
     behind = [(asked, achieved, each.probe.load) for each, asked, achieved in pairs
               if achieved < FALLS_BEHIND * follows * asked]  # fmt: skip
     if not behind:
-        return Knee(None, None, "the target did what was asked of it at every load that was tried")
+        return Knee(None, None, "the target kept up with every load that was tried")
     asked, achieved, load = min(behind)
     return Knee(achieved / follows * load / asked, achieved)
 
 
 def _why_none(tries: Sequence[ProbeResult]) -> str:
     if any(each.asked is None and each.achieved is not None for each in tries):
-        return "in the closed model the target sets the pace, so nothing is asked of it by the second"
+        return "in the closed model the target sets the pace, so no rate is requested"
     return "no load held"
 
 

@@ -21,34 +21,33 @@ BROKEN = "malformed.sent"
 TIMES_OF_TURNS = ("turn.", "event.gap", "conversation.")
 """How the names of times begin that are made of the events of turns."""
 
-AFTER_TIMEOUT = "replies that are matched by order came after a timeout, and may answer earlier turns"
+AFTER_TIMEOUT = (
+    "answers are matched by order, and some came after a timeout: they may belong to earlier turns"
+)
 
 UNSURE = (
-    "answers are matched by order, and several turns were in flight on a connection, so which turn each"
-    " answers is not known; if the target answers in order, say `ordered = true` in the protocol file, else"
-    " say where a turn's id stands"
+    "answers are matched by order, but several turns were in flight on a connection. If the target answers in"
+    " order, write `ordered = true` in the protocol file; else write the path of the turn's id"
 )
 
 CONTRADICTED = (
-    "turns that are matched by order ended without what the protocol requires, while several were in flight:"
-    " the answers do not come in the order that the protocol file assumes"
+    "answers are matched by order, but turns ended without required events while several were in flight: the"
+    " target does not answer in order"
 )
 
 GOES_ON = (
-    "more than 1 % of the events came for turns that `count` had ended: the target sent events twice, or"
-    " turns are longer than was measured; the protocol file may need a higher `count`, or say which event is"
-    " the `end`"
+    "more than 1 % of the events came after `count` had ended their turn. Either the target sends events"
+    " twice, or the protocol file needs a higher `count` or an `end`"
 )
 
 UNASKED = (
-    "answers are matched by order, and for more than 1 % of the turns an `end` came when no turn was left to"
-    " end: the target sends it twice, or unasked, so others may have ended the wrong turn; the protocol file"
-    " may name another `end`, or say where a turn's id stands"
+    "answers are matched by order, but for more than 1 % of the turns an extra `end` came, so other ends may"
+    " have ended the wrong turn. Correct `end` in the protocol file, or write the path of the turn's id"
 )
 
 UNMATCHED = (
-    "more than 1 % of the events belong to no turn; some may be answers, or events like them were taken for"
-    " answers; the protocol file may name them in `ignore` or as a heartbeat"
+    "more than 1 % of the events belong to no turn, so answers may have been confused with other events. Name"
+    " such events as `ignore` or `heartbeat` in the protocol file"
 )
 
 

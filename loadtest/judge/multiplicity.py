@@ -342,15 +342,15 @@ def _undecided(each: _MetricSamples, family: int, noise: float | None, *, primar
         return MetricComparison(rule, primary, *each.levels, "cannot tell", _told(_missing(each), each))
     change = rule.change(float(_known(each.after).mean() - _known(each.before).mean()))
     if each.paired:
-        why = _told(f"{runs[0]} pairs of blocks; a verdict needs {MIN_PAIRS}", each)
+        why = _told(f"there are only {runs[0]} pairs of blocks; a verdict needs {MIN_PAIRS}", each)
         return MetricComparison(rule, primary, *each.levels, "cannot tell", why, change=change)
     few = (
-        f"{runs[0]} against {runs[1]} runs; a verdict needs {MIN_RUNS} per side,"
-        f" or {MIN_HISTORY} in the baseline"
+        f"there are only {runs[0]} and {runs[1]} runs; a verdict needs {MIN_RUNS} per side, or {MIN_HISTORY}"
+        " in the baseline"
     )
     spread = _spread(each) if max(runs) > 1 else noise
     if spread is None:
-        why = _told(f"{few} (one run does not show how much runs differ by chance)", each)
+        why = _told(f"{few} (a single run does not show how much runs differ by chance)", each)
         return MetricComparison(rule, primary, *each.levels, "cannot tell", why, change=change)
     with_four = (max(runs[0], MIN_RUNS), max(runs[1], MIN_RUNS))
     seen = rule.change(visible(spread, with_four, rule.bound, family))
@@ -382,13 +382,13 @@ def _missing(each: _MetricSamples) -> str:
     ]
     if any(level.never for level in each.levels):
         return "; ".join(without)
-    return "; ".join(without) or "no pair of blocks measured it on both sides"
+    return "; ".join(without) or "no pair of blocks measured this metric on both sides"
 
 
 def _told(why: str, each: _MetricSamples) -> str:
     """``why``, and which runs are not in the numbers because their value is never."""
     never = [
-        f"never in {len(level.never)} of {len(level.values)} runs of the {name} (in {level.never[0][0]}"
+        f"{len(level.never)} of {len(level.values)} runs of the {name} have no value (in {level.never[0][0]}"
         f" {level.never[0][1]})"
         for name, level in zip(("baseline", "candidate"), each.levels, strict=True)
         if level.never
@@ -413,16 +413,19 @@ def _why(word: Word, each: _MetricSamples, p: float, enough: int | None, *, hidi
     if each.levels[1].never:
         return "some runs of the candidate have no value; only its other runs were compared"
     if hiding:
-        return "runs of the candidate are outliers for the worse; more runs show whether this happens again"
+        return (
+            "some runs of the candidate are much worse than the others; make more runs to see whether this"
+            " happens again"
+        )
     unit = "pairs of blocks" if each.paired else "runs per side"
     now = min(each.runs)
     if enough is None:
-        takes, also = f"over {now + MAX_REPEATS} {unit}", "; longer runs vary less"
+        takes, also = f"more than {now + MAX_REPEATS} {unit}", "; longer runs vary less"
     else:
         takes, also = f"about {format_count(enough)} {unit} ({format_count(enough - now)} more)", ""
     return (
-        f"these runs do not show whether the change reaches {matters}, {chance};"
-        f" {takes} would decide it, if the change stays the same{also}"
+        f"these runs do not show whether the change reaches {matters}, {chance}; if the change stays the"
+        f" same, a verdict needs {takes}{also}"
     )
 
 
@@ -430,8 +433,8 @@ def _takes(enough: int | None, each: _MetricSamples) -> str:
     double = _size(each.measure, 2 * each.measure.smallest)
     unit = "pairs of blocks" if each.paired else "runs per side"
     if enough is None:
-        return f"to tell {double} from no change takes more than {MAX_REPEATS} {unit}, or longer runs"
-    return f"to tell {double} from no change takes about {format_count(enough)} {unit}"
+        return f"to detect a change of {double}, make more than {MAX_REPEATS} {unit}, or longer runs"
+    return f"to detect a change of {double}, make about {format_count(enough)} {unit}"
 
 
 def _size(rule: EffectMeasure, part: float) -> str:

@@ -93,9 +93,9 @@ def floor(side: Side, rules: Compare | None = None) -> Floor:
     if len(side.runs) < MIN_RUNS:
         few = plain_warning(
             "too_few_runs",
-            f"{side.name} has {len(side.runs)} runs that count; the noise of fewer than {MIN_RUNS}"
-            " is a guess.",
-            "Run it again: loadtest run SCENARIO --label LABEL --repeat 8.",
+            f"{side.name} has only {len(side.runs)} usable runs; to measure the noise, loadtest needs"
+            f" {MIN_RUNS}.",
+            "Make more runs: loadtest run SCENARIO --label LABEL --repeat 8.",
         )
         return Floor(side, (), (few,))
     deciding = primary_of(rules, side.newest)[0]
@@ -151,9 +151,9 @@ def _below(rows: Sequence[Noise]) -> Iterator[PlainWarning]:
             takes = f"more than {MAX_REPEATS}" if enough is None else f"about {format_count(enough)}"
             yield plain_warning(
                 "effect_below_noise",
-                f"{row.measure.name}: runs of one build differ by {format_ratio(row.spread)}; {AGAINST}"
-                f" against {AGAINST} cannot tell {format_ratio(row.measure.smallest)} from noise.",
-                f"Take {takes} runs per side, make them longer, or allow more in [compare].",
+                f"{row.measure.name}: runs of one build differ by {format_ratio(row.spread)}, so {AGAINST}"
+                f" against {AGAINST} runs cannot detect a change of {format_ratio(row.measure.smallest)}.",
+                f"Make {takes} runs per side, make longer runs, or raise the smallest effect in [compare].",
             )
 
 
@@ -170,9 +170,9 @@ def _too_near(rule: EffectMeasure, known: Array, promises: Sequence[Threshold]) 
         if chance > LEVEL / 2:
             yield plain_warning(
                 "threshold_below_noise",
-                f"{each.name} {each.expression}: this limit is so near to what the build does that about"
+                f"{each.name} {each.expression}: the limit is so near to the usual value that about"
                 f" {format_ratio(chance)} of single runs cross it by chance.",
-                f"Judge the mean of {_mean_takes(gap, spread)} runs, make them longer, or move the limit.",
+                f"Judge the mean of {_mean_takes(gap, spread)} runs, make longer runs, or move the limit.",
             )
 
 

@@ -70,10 +70,10 @@ def rate(counted: CountOverTime, tick: int, bound: str) -> dict[str, Any]:
         known = {"at_most": NS_PER_S / over} if counted.asked and over and over >= SURE_TICKS * tick else {}
         return {**empty, "reason": counted.nothing, **known}
     if over is None:
-        return {**empty, "reason": f"{format_count(n)} counted, but not over how long"}
+        return {**empty, "reason": f"{format_count(n)} were counted, but the time is not known"}
     if over < SURE_TICKS * tick:
-        words = f"{format_count(n)} within {format_duration(max(over, tick))}, which a clock of "
-        why = f"{words}{format_duration(tick)} steps cannot tell from none"
+        words = f"{format_count(n)} were counted within {format_duration(max(over, tick))}, "
+        why = f"{words}too short a time for a clock with steps of {format_duration(tick)}"
         return {**empty, "reason": why, "at_least": n * NS_PER_S / (over + tick)}
     told: dict[str, Any] = {**empty, "value": n * NS_PER_S / over, "bound": bound, "reason": None}
     return {**told, "precision": tick / over} if tick / over >= TELLING else told

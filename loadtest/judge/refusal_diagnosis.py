@@ -19,36 +19,36 @@ FORBIDDEN = 403
 """No (RFC 9110, 15.5.4): for want of a credential, of the right Origin, or of such a path."""
 
 HOW_TO_LOG_IN = (
-    "[target] auth, headers, cookies and query give one; where clients log in by HTTP before the socket, a"
-    " step of [[prepare]] does"
+    "set one in [target] as auth, headers, cookies or query, or log in by HTTP with a step of [[prepare]]"
 )
 """Every way to give a credential, as the end of a sentence."""
 
 SILENT = "no answer"
 """How the reason of a layer that never answered begins."""
 
-_PLAIN_HTTP = "The server speaks HTTP there, but not WebSocket: is the path of the URL right?"
+_PLAIN_HTTP = "The server speaks HTTP at this URL, but not WebSocket. Is the path of the URL right?"
 
 _BY_STATUS = {
     FORBIDDEN: (
-        "The server forbids it: is the path of the URL right, does it ask for a header Origin ([target]"
-        f" headers), or for a credential? ({HOW_TO_LOG_IN}.)"
+        "The server forbids the upgrade. Is the path of the URL right? Does the server require the header"
+        f" Origin ([target] headers) or a credential? (For a credential: {HOW_TO_LOG_IN}.)"
     ),
-    TOO_MANY: "The server limits how often it may be asked: connect more slowly, by load.connect_rate.",
+    TOO_MANY: "The server limits the rate of connections: lower load.connect_rate.",
 }
 """What one status means, whatever its class."""
 
 _NO_STATUS = {
     "answer to the upgrade is not valid:": (
-        "The server agreed to the upgrade (HTTP 101), but its answer is not valid: the reason says why."
-        " If the reason names an extension or a window, try target.compression = false."
+        "The server agreed to the upgrade (HTTP 101), but its answer is not valid, as the reason says."
+        " If the reason names an extension or a window, set target.compression = false."
     ),
     "answer is not http": (
-        "The server there speaks no HTTP: is the port right? Must the URL begin with wss:// instead of ws://?"
+        "The server at this URL does not speak HTTP. Is the port right? Must the URL begin with wss://"
+        " instead of ws://?"
     ),
     "upgrade: closed": (
         "The server ended the connection before its answer to the upgrade was complete. Does it speak"
-        " WebSocket there? Must the URL begin with wss:// instead of ws://?"
+        " WebSocket at this URL? Must the URL begin with wss:// instead of ws://?"
     ),
 }
 """By words of the reason, what an upgrade that failed without a status of HTTP means."""
@@ -75,14 +75,14 @@ def still_opening(manifest: Manifest) -> str:
 
 
 def _resolve(_manifest: Manifest, _reasons: str) -> str:
-    return "The target's name leads nowhere: is it spelt right, and does this machine know it?"
+    return "The name of the target cannot be resolved. Is it spelt right? Can this machine resolve it?"
 
 
 def _tcp(manifest: Manifest, reasons: str) -> str:
     where = _where(manifest)
     if "refused" in reasons:
-        return f"Nothing listens at {where}: is the server started, is the port right?"
-    return f"{where[:1].upper()}{where[1:]} does not answer: is the address right, is a firewall between?"
+        return f"Nothing listens at {where}. Is the server started? Is the port right?"
+    return f"{where[:1].upper()}{where[1:]} does not answer. Is the address right? Does a firewall block it?"
 
 
 def _silent_tls(_manifest: Manifest, _reasons: str) -> str:
@@ -90,18 +90,21 @@ def _silent_tls(_manifest: Manifest, _reasons: str) -> str:
 
 
 def _silent_upgrade(_manifest: Manifest, _reasons: str) -> str:
-    return "The server took the connection, but does not answer the upgrade: does it speak WebSocket there?"
+    return (
+        "The server accepted the connection, but does not answer the upgrade. Does it speak WebSocket at this"
+        " URL?"
+    )
 
 
 def _prepare(_manifest: Manifest, _reasons: str) -> str:
-    return "A step of [[prepare]] failed; its name stands before the reason."
+    return "A step of [[prepare]] failed; the reason begins with its name."
 
 
 def _proxy(manifest: Manifest, reasons: str) -> str:
-    proxy = section(manifest, "target", "proxy").get("url") or "the proxy"
+    proxy = section(manifest, "target", "proxy").get("url") or "of the connection"
     if "407" in reasons:
-        return f"{proxy} asks for a login: write user and password into its URL."
-    return f"{proxy} did not connect to the target: may it reach that host and port?"
+        return f"The proxy {proxy} requires a login: write user and password into its URL."
+    return f"The proxy {proxy} did not connect to the target. May it connect to that host and port?"
 
 
 def _tls(manifest: Manifest, reasons: str) -> str:
@@ -109,8 +112,11 @@ def _tls(manifest: Manifest, reasons: str) -> str:
         return _silent_tls(manifest, reasons)
     plain = any(word in reasons for word in ("eof", "wrong_version", "wrong version", "record layer"))
     if plain:
-        return "The server does not speak TLS there. Must the URL begin with ws:// instead of wss://?"
-    return "The server's certificate was not accepted: give its authority as target.ca_file."
+        return "The server does not speak TLS at this port. Must the URL begin with ws:// instead of wss://?"
+    return (
+        "loadtest does not trust the server's certificate: set target.ca_file to the certificate of its"
+        " authority."
+    )
 
 
 def _upgrade(manifest: Manifest, reasons: str) -> str:
@@ -123,10 +129,10 @@ def _upgrade(manifest: Manifest, reasons: str) -> str:
     if status in _BY_STATUS:
         return _BY_STATUS[status]
     if status >= SERVER_ERROR:
-        return "The server, or a proxy before it, is overloaded or fails: see its log."
+        return "The server, or a proxy in front of it, failed or is overloaded: see its log."
     if REDIRECTION <= status < CLIENT_ERROR:
         return (
-            "The server sends its clients elsewhere: give the URL that it redirects to, or follow by"
+            "The server redirects its clients: use the URL that it redirects to, or set"
             " target.follow_redirects."
         )
     return _PLAIN_HTTP
@@ -137,18 +143,18 @@ def _auth(manifest: Manifest, reasons: str) -> str:
     sends = any(isinstance(step, Mapping) and step.get("send") for step in steps or ())
     if sends and _STATUS.search(reasons) is None:
         return (
-            "The server refused what a step of `ready` in the protocol sends: is the credential in it right?"
-            " (Credentials of [target] go with the upgrade, and the server accepted it.)"
+            "The server refused a message that a `ready` step of the protocol sends. Is the credential in it"
+            " right? (Credentials of [target] are sent with the upgrade, which the server accepted.)"
         )
-    return f"The server did not take the credential, or wants one: {HOW_TO_LOG_IN}."
+    return f"The server did not accept the credential, or a credential is missing: {HOW_TO_LOG_IN}."
 
 
 def _ready(manifest: Manifest, _reasons: str) -> str:
     name = settings(manifest, "protocol").get("name")
     protocol = f"protocol {name}" if name else "the protocol"
     return (
-        f"The server answered the upgrade, but not as {protocol} expects. If it speaks another protocol,"
-        " begin with: loadtest init URL"
+        f"The server answered the upgrade, but then did not do what {protocol} expects. If it speaks another"
+        " protocol, begin with: loadtest init URL"
     )
 
 

@@ -73,7 +73,7 @@ def left_out_because(manifest: Manifest) -> str | None:
     if manifest.get("status") not in {"complete", None}:
         return f"the run is {manifest['status']}"
     if section(manifest, "failure"):
-        return "the run failed before it began, or by a fault of loadtest"
+        return "the run failed before it began, or loadtest itself failed"
     if manifest.get("interrupted"):
         return "the run was interrupted"
     if _is_down(manifest):

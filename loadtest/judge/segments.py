@@ -358,8 +358,8 @@ def _predicted(each: _MetricSeries, before: int, level: float, found: Prediction
     return NewestRun(word, WHY[word], last.value, last.n, before, change, (min(ends), max(ends)), p)
 
 
-_WORSE_WHY = "worse than its level predicts, and by more than the smallest effect"
-_BETTER_WHY = "better than its level predicts, and by more than the smallest effect"
+_WORSE_WHY = "worse than its level predicts, by more than the smallest effect"
+_BETTER_WHY = "better than its level predicts, by more than the smallest effect"
 
 WHY: dict[Word, str] = {
     "worse": _WORSE_WHY,
@@ -367,7 +367,9 @@ WHY: dict[Word, str] = {
     "better": _BETTER_WHY,
     "faster": _BETTER_WHY,
     "same": "as its level predicts, within the smallest effect",
-    "cannot tell": "no change is proven, but runs of its level differ too much to call it the same",
+    "cannot tell": (
+        "no change is proven, but the runs of its level differ too much to prove that nothing changed"
+    ),
 }
 
 
@@ -379,7 +381,7 @@ def _unjudged(each: _MetricSeries, counted: int, standing: Standing) -> NewestRu
     if last.value is None:
         return NewestRun("cannot tell", last.reason or "not measured", None, last.n, counted)
     earlier = "1 run is" if counted == 1 else f"{counted} runs are"
-    why = f"{earlier} before it at its level; a verdict needs {MIN_HISTORY}"
+    why = f"only {earlier} at its level before it; a verdict needs {MIN_HISTORY}"
     return NewestRun("cannot tell", why, last.value, last.n, counted)
 
 

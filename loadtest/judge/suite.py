@@ -120,7 +120,7 @@ def no_room(planned: Planned, left_s: float | None, overhead: float) -> str | No
     needed = planned.planned_s + overhead
     if left_s is None or needed <= left_s:
         return None
-    return f"it takes about {needed:.0f} s, and {max(left_s, 0):.0f} s of the budget were left"
+    return f"the run takes about {needed:.0f} s, but only {max(left_s, 0):.0f} s of the budget were left"
 
 
 def why_of(manifest: Manifest, code: Exit, last_words: str) -> str:
@@ -128,4 +128,4 @@ def why_of(manifest: Manifest, code: Exit, last_words: str) -> str:
     reason = section(manifest, "verdict").get("reason")
     if reason:
         return str(reason)
-    return last_words or f"It ended with {int(code)} and left no run."
+    return last_words or f"The command ended with exit code {int(code)} and stored no run."

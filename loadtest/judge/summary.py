@@ -262,8 +262,8 @@ def _no_resolve(manifest: Manifest) -> str:
     try:
         ipaddress.ip_address(host)
     except ValueError:
-        return "no name was looked up while connecting; the run looked it up once before"
-    return "the target is given as an address, there is no name to look up"
+        return "the name was looked up once, before the first connection"
+    return "the target is an address, so there is no name to look up"
 
 
 def _no_step(manifest: Manifest) -> str:
@@ -279,7 +279,7 @@ def _no_proxy(manifest: Manifest) -> str:
 def _no_tls(manifest: Manifest) -> str:
     if section(manifest, "target").get("tls"):
         return _no_connection(manifest)
-    return "the target is ws://, without TLS"
+    return "the target is a ws:// URL, without TLS"
 
 
 def _no_turn(manifest: Manifest) -> str:
@@ -290,12 +290,12 @@ def _no_turn(manifest: Manifest) -> str:
         return "no turn fell due in the measured part"
     if not count_or_zero(turns.get("begun")):
         return "no turn was begun in the measured part"
-    return "no turn of the measured part came to it"
+    return "no turn of the measured part has this time"
 
 
 def _no_gap(manifest: Manifest) -> str:
     if count_or_zero(section(manifest, "counts", "measured", "events").get("matched")):
-        return "no turn received two events in reads of their own"
+        return "no turn received two events in separate reads"
     return _no_turn(manifest)
 
 
@@ -321,19 +321,19 @@ def _no_barge_in(manifest: Manifest) -> str:
     if not any(section(step).get("interrupt") for step in message_steps(manifest)):
         return "no turn has an interruption"
     if not count_or_zero(section(manifest, "counts", "measured", "turns").get("interrupted")):
-        return "no turn was interrupted in the measured part: none spoke for so long"
-    return "no turn that was interrupted came to its end"
+        return "no turn was interrupted in the measured part: every answer ended too early"
+    return "no interrupted turn ended"
 
 
 def _no_conversation(manifest: Manifest) -> str:
     if not conversations(manifest):
         return "the scenario has no conversations"
-    return "no conversation of the measured part came to its end"
+    return "no conversation of the measured part ended"
 
 
 def _no_lag(manifest: Manifest) -> str:
     if count_or_zero(section(manifest, "counts", "measured", "events").get("received")):
-        return "arrivals were not stamped apart from being read"
+        return "the kernel gave no arrival stamps"
     return "no event was received in the measured part"
 
 
@@ -344,16 +344,16 @@ def _no_ping(manifest: Manifest) -> str:
 
 def _no_heartbeat(manifest: Manifest) -> str:
     sent = count_or_zero(section(manifest, "counts", "heartbeats").get("sent"))
-    return "no heartbeat was answered" if sent else "the protocol sends no heartbeat by our clock"
+    return "no heartbeat was answered" if sent else "the protocol has no heartbeat with `every`"
 
 
 def _no_reconnect(_: Manifest) -> str:
-    return "no connection was opened again"
+    return "no user reconnected"
 
 
 def _no_delivery(manifest: Manifest) -> str:
     if not any(section(part, "protocol", "events").get("audience") for part in parts(manifest)):
-        return "the protocol has no audience that copies are due to"
+        return "the protocol has no `audience`"
     noted = (row for row in observed(manifest) if row["code"] == "copies_not_followed")
     if (fact := next(noted, None)) is not None:
         return f"copies were not followed: {section(fact, 'numbers').get('reason')}"
@@ -365,7 +365,8 @@ def _no_delivery(manifest: Manifest) -> str:
     )
     if count_or_zero(section(manifest, "generator").get("processes")) > 1 and not told_apart:
         return (
-            "several processes drove the run, and only turn ids with {uuid} tell them whose turn a copy is of"
+            "several processes drove the run, and without {uuid} in the turn ids they cannot tell whose turn"
+            " a copy belongs to"
         )
     return "no copy was due, or none arrived, in the measured part"
 

@@ -65,17 +65,18 @@ def _doubt(known: Mapping[str, Any], least: int, most: int | None) -> str:
     """Why ages are not measured, where they are not."""
     if most is not None and least > most:
         return (
-            "the times that the target wrote contradict each other: they were not written when it answered,"
-            " or its clock was set, or drifted, during the run"
+            "the times that the target wrote contradict each other: its clock changed during the run, or it"
+            " did not write them when it answered"
         )
     if least > 0:
-        early = f"{format_count(known['from_future'])} events came before the time that they carry"
+        early = f"{format_count(known['from_future'])} events arrived before the time that they carry"
         return f"the target's clock is ahead of ours by {_told(least)} or more: {early}"
     if most is not None and most < 0:
         return f"the target's clock is behind ours by {_told(-most)} or more"
     if most is None and not known["same_host"]:
         return (
-            "nothing bounds how far the target's clock is from ours: no event with a time answered a message"
+            "the difference between the target's clock and ours is not known: no event with a time answered a"
+            " message"
         )
     return ""
 
@@ -117,10 +118,10 @@ def no_age(manifest: Manifest) -> str:
     if why := section(manifest, "generator", "target_clock").get("reason"):
         return str(why)
     if not settings(manifest, "protocol", "events").get("sent_at"):
-        return "the protocol does not say where an event has the time that it was sent at (no `sent_at`)"
+        return "the protocol does not say where an event has its time of sending (no `sent_at`)"
     undated = count_or_zero(section(manifest, "counts", "measured", "events").get("undated"))
     if undated:
-        return f"the times of {format_count(undated)} events could not be read: look at `unit` of `sent_at`"
+        return f"the times of {format_count(undated)} events could not be read: check `unit` of `sent_at`"
     return "no event of the measured part carried a time where the protocol looks for it"
 
 

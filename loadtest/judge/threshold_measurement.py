@@ -57,7 +57,7 @@ LACKED = {
 }
 """What a turn without a time did, where it is not that it was not complete."""
 
-OF_A_PART = "an earlier version wrote this run, and did not store which kind each turn of a part was"
+OF_A_PART = "an earlier version of loadtest wrote this run, without the kind of each turn"
 
 Bound = tuple[float, float | None]
 """The true value is at least the first and below the second; None: no upper end."""
@@ -144,8 +144,8 @@ def _complete_of_kept(manifest: Manifest) -> Measurement:
     }
     of = sum(kept.values())
     if not of:
-        return Measurement(None, 0, "the plan itself disturbed every turn that ended")
-    return Measurement(kept["complete"] / of, of, "without turns that the plan itself disturbed")
+        return Measurement(None, 0, "[chaos] of the scenario disturbed every turn that ended")
+    return Measurement(kept["complete"] / of, of, "without the turns that [chaos] of the scenario disturbed")
 
 
 def _stray_errors(manifest: Manifest) -> Measurement:
@@ -204,7 +204,7 @@ def _of_due(
     value = number(of_due.get(statistic))
     if value is None:
         return Measurement(
-            None, n, answered.reason or "the summary does not hold this statistic", answered.bound
+            None, n, answered.reason or "the summary does not contain this statistic", answered.bound
         )
     return Measurement(value, n, f"{share}{alone}", _step_bound(manifest, value))
 
@@ -218,18 +218,23 @@ def _statistic(manifest: Manifest, metric: str, statistic: str) -> Measurement:
         if kind is not None and section(manifest, "part").get("without_kinds"):
             why = OF_A_PART
         elif kind is not None and whole in section(manifest, "metrics"):
-            why = f"no turn of the kind `{kind}` came to it in the measured part"
+            why = f"no turn of the kind `{kind}` has this time in the measured part"
         return Measurement(None, 0, str(why))
     value = number(found.get(statistic))
     if statistic == "n":
         return Measurement(n, n)
     if value is None:
         below = number(section(found, "below_resolution").get(statistic))
-        why = section(found, "reasons").get(statistic) or "the summary does not hold this statistic"
+        why = section(found, "reasons").get(statistic) or "the summary does not contain this statistic"
         return Measurement(None, n, str(why), None if below is None else (0.0, below))
     aged = age_bound(manifest, metric, value)
     if aged is not None:
-        return Measurement(value, n, "exact to how much the target's clock may differ from ours", aged)
+        return Measurement(
+            value,
+            n,
+            "exact to the possible difference between the target's clock and ours",
+            aged,
+        )
     bound = _step_bound(manifest, value)
     return Measurement(value, n, _qualified(manifest, found, statistic, bound), bound)
 
@@ -250,9 +255,9 @@ def _qualified(manifest: Manifest, metric: Manifest, statistic: str, bound: Boun
         return f"exact to the clock's step of {format_ms(tick_ns(manifest) / NS_PER_MS)}"
     share = coalesced_share(manifest)
     if metric.get("upper_bound") and share is not None:
-        return f"{UPPER_BOUND}: {format_ratio(share)} of the events shared a read"
+        return f"{UPPER_BOUND}: {format_ratio(share)} of the events shared a read with a later frame"
     if statistic in metric.get("bounds", ()):
-        return f"{UPPER_BOUND}: in too many turns the event that counts shared a read with a later one"
+        return f"{UPPER_BOUND}: in too many turns the timed event shared a read with a later frame"
     return None
 
 
@@ -268,7 +273,7 @@ def _rate(manifest: Manifest, name: str) -> Measurement:
     part = number(rate.get("precision"))
     if part is None:
         return Measurement(value, n)
-    why = f"exact to {format_ratio(part)}, by the clock's step"
+    why = f"exact to {format_ratio(part)}, because of the clock's step"
     return Measurement(value, n, why, (value / (1 + part), value / (1 - part)))
 
 
@@ -311,7 +316,7 @@ def _count(counts: Manifest, name: str) -> int | None:
 
 def _turns(manifest: Manifest, outcome: str, ratio: str) -> Measurement:
     if section(manifest, "part").get("turns_by") == "second":
-        return Measurement(None, 0, "the turn table was sampled, so turns cannot be placed in this part")
+        return Measurement(None, 0, "the turn table is a sample, so the turns of this part cannot be counted")
     turns = section(manifest, "counts", "measured", "turns")
     _, kind = split_kind(f"turns.{outcome}")
     if kind is not None and section(manifest, "part").get("without_kinds"):
@@ -388,7 +393,7 @@ def _maybe_partial(manifest: Manifest, counts: Manifest, what: str, measured: Me
     """At least so many, where some turns were answered without sequence numbers, or without user marks."""
     turns = section(counts, "turns")
     if what in SEQUENCED and (why := misnumbered(turns)):
-        return Measurement(measured.value, measured.n, f"at least: {why}", (measured.value or 0, None))
+        return Measurement(measured.value, measured.n, f"a lower bound: {why}", (measured.value or 0, None))
     if what in SEQUENCED:
         carried, carrying = "numbered", "sequence number"
     elif what in section(manifest, "unless_marked"):
@@ -400,7 +405,7 @@ def _maybe_partial(manifest: Manifest, counts: Manifest, what: str, measured: Me
     without = max(count_or_zero(turns.get(f"un{carried}")), fewer)
     if without <= 0 or measured.value is None:
         return _of_cut_turns(counts, measured) if what == "lost" else measured
-    why = f"at least: {format_count(without)} turns that came to their end carried no {carrying}"
+    why = f"a lower bound: {format_count(without)} turns that ended carried no {carrying}"
     return Measurement(measured.value, measured.n, why, (measured.value, None))
 
 
@@ -412,7 +417,10 @@ def _of_cut_turns(counts: Manifest, measured: Measurement) -> Measurement:
     cut, begun = cut_short(counts), count_or_zero(section(counts, "turns").get("begun"))
     if not cut:
         return measured
-    why = f"at least: how many events of {format_count(cut)} turns that broke off were missing is not known"
+    why = (
+        f"a lower bound: {format_count(cut)} turns broke off, and it is not known how many of their events"
+        " are missing"
+    )
     bound = (measured.value or 0.0, None) if cut > begun * FEW_CUT else None
     return Measurement(measured.value, measured.n, why, bound)
 
@@ -430,7 +438,7 @@ def _health(manifest: Manifest, name: str, statistic: str) -> Measurement:
     if statistic == "n":
         return Measurement(n, n)
     if not n:
-        why = "the scenario does not say how it is sampled, in [target.health]"
+        why = "[target.health] of the scenario does not sample this metric"
         return Measurement(None, 0, str(found.get("reason") or why))
     if found.get("partial"):
         bound = (value, None) if statistic == "max" and value is not None else None

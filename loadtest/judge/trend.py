@@ -142,19 +142,19 @@ def _rulings(
     if missed := _missed(past):
         yield TrendVerdict("threshold missed", Exit.FAIL, missed)
     if missing := [each.name for each in deciding if each.vanished]:
-        said = f"The newest run did not measure what earlier runs measured: {', '.join(missing)}."
+        said = f"The newest run did not measure these metrics of earlier runs: {', '.join(missing)}."
         yield TrendVerdict("cannot tell", Exit.INVALID, said)
     if not any(each.judged for each in deciding):
         yield _unjudged(past)
     if past.doubtful * 3 > RECENT:
         said = (
-            f"{past.doubtful} of the last {RECENT} runs cannot be believed,"
-            " which is too many to judge by the others."
+            f"{past.doubtful} of the last {RECENT} runs cannot be believed, so the others are too few for a"
+            " verdict."
         )
         yield TrendVerdict("cannot tell", Exit.INVALID, said)
     if better := _moved(deciding, BETTER):
         yield TrendVerdict(better[0], Exit.PASS, f"{better[1]}; nothing is worse.")
-    said = "The newest run fits its level in what decides."
+    said = "In every deciding metric the newest run fits its level."
     yield TrendVerdict("no change found", Exit.PASS, said)
 
 
@@ -208,20 +208,23 @@ def _unjudged(past: RunHistory) -> TrendVerdict:
     related = [each for each in past.left_out if each.kind != "simulated"]
     before = len(past.runs) - 1
     if before >= MIN_HISTORY:
-        said = f"Fewer than {MIN_HISTORY} of the {before} runs before the newest measured what decides."
+        said = f"Fewer than {MIN_HISTORY} of the {before} earlier runs measured a deciding metric."
         return TrendVerdict("cannot tell", Exit.INVALID, said)
     if before + len(related) < MIN_HISTORY or not related:
         n = len(past.runs)
-        said = f"{n} {'run is' if n == 1 else 'runs are'} too few to judge the newest; it needs 8 before it."
+        said = (
+            f"{n} {'run is' if n == 1 else 'runs are'} too few: to judge the newest run, 8 earlier runs are"
+            " needed."
+        )
         return TrendVerdict("too little history", Exit.PASS, said)
     counted = Counter(each.kind for each in related).most_common()
     why = ", ".join(f"{n} {UNUSABLE[kind][n > 1]}" for kind, n in counted)
     others = before + len(related)
     said = (
-        f"{before} of the {others} runs before the newest can be compared with it, and a verdict needs"
+        f"Only {before} of the {others} earlier runs can be compared with the newest, but a verdict needs"
         f" {MIN_HISTORY}: {why}."
         if before
-        else f"None of the {others} runs before the newest can be compared with it: {why}."
+        else f"None of the {others} earlier runs can be compared with the newest: {why}."
     )
     return TrendVerdict("cannot tell", Exit.INVALID, said)
 

@@ -22,7 +22,7 @@ def trend_warnings(past: RunHistory, courses: Sequence[MetricTrend], outcome: st
     if past.simulated:
         yield plain_warning(
             "simulated_target",
-            "SIMULATED: loadtest's own simulator answered, so no number here speaks of a real backend.",
+            "SIMULATED: loadtest's own simulator answered, so no number says anything about a real backend.",
             "Give the address of a real backend with --target.",
         )
     yield from _down(past)
@@ -41,7 +41,8 @@ def _left_out(past: RunHistory) -> Iterator[PlainWarning]:
         yield plain_warning(
             "run_left_out",
             f"{_names(ids)} {does} not count: {reason}.",
-            "Nothing, unless they should count: then run them again, or name another machine with --machine.",
+            "No action is needed. If these runs should count, run them again, or name their machine with"
+            " --machine.",
         )
     others = sum(map(len, list(groups.values())[MAX_REASONS:]))
     if others:
@@ -62,8 +63,8 @@ def _down(past: RunHistory) -> Iterator[PlainWarning]:
         yield plain_warning(
             "target_down",
             f"{_names(ids)} {reason}; no level includes {'it' if len(ids) == 1 else 'them'}.",
-            "See the cause with loadtest report. When the target is repaired for good, mark a later run with"
-            " loadtest runs baseline; earlier failures then no longer count.",
+            "loadtest report shows the cause. Once the target is repaired, mark a later run with loadtest"
+            " runs baseline: then earlier failures no longer count.",
         )
 
 
@@ -75,11 +76,12 @@ def _young(deciding: Sequence[MetricTrend], outcome: str) -> Iterator[PlainWarni
     told = ", ".join(f"{each.name} ({each.newest.before})" for each in young)
     yield plain_warning(
         "too_little_history",
-        f"The newest run cannot be judged yet on {told}. In brackets: how many runs before it are at its"
-        f" level; a verdict needs {MIN_HISTORY}. A change of level is found once {FOLLOWING} runs follow it.",
-        "Keep the runs, and run it again every night."
+        f"The newest run cannot be judged yet on {told}. The number in brackets is how many earlier runs are"
+        f" at its level; a verdict needs {MIN_HISTORY}. loadtest finds a change of level after {FOLLOWING}"
+        " more runs.",
+        "Keep the runs, and run the scenario every night."
         if outcome == "too little history"
-        else "Wait for more runs; meanwhile use loadtest compare on labels with several runs each.",
+        else "Wait for more runs. Until then, use loadtest compare on labels with several runs each.",
     )
 
 
@@ -92,8 +94,8 @@ def _odd(past: RunHistory, deciding: Sequence[MetricTrend]) -> Iterator[PlainWar
         yield plain_warning(
             "odd_runs",
             f"{_names([str(past.runs[at].get('id')) for at in places])} {lies} outside the range that the"
-            f" runs before predict. The newest run is not compared with {them}.",
-            f"Look at {them}: {FOLLOWING} such runs in a row are a new level.",
+            f" runs before {them} predict. The newest run is not compared with {them}.",
+            f"See {them} with loadtest report. {FOLLOWING} such runs in a row make a new level.",
         )
 
 
@@ -106,9 +108,9 @@ def _surroundings(past: RunHistory) -> Iterator[PlainWarning]:
         if changed:
             yield plain_warning(
                 "different_surroundings",
-                f"{after.get('id')} is the first with {'; '.join(changed[:MAX_NAMED])}"
+                f"{after.get('id')} is the first run with {'; '.join(changed[:MAX_NAMED])}"
                 f"{' and more' if len(changed) > MAX_NAMED else ''}, which may be the cause of a change.",
-                "Keep the surroundings the same, or blame them for a change at this run.",
+                "Keep the surroundings the same; a change at this run may come from them.",
             )
 
 

@@ -116,7 +116,14 @@ def judge(
 
 def _row(threshold: Threshold, manifest: Manifest | None) -> dict[str, Any]:
     if manifest is None:
-        measured, outcome = Measurement(None, 0, "the seconds of this stage were not kept"), "not_measured"
+        measured, outcome = (
+            Measurement(
+                None,
+                0,
+                "the intervals of this stage were not stored",
+            ),
+            "not_measured",
+        )
     else:
         measured, outcome = _judged(threshold, manifest)
     row = {
@@ -162,7 +169,7 @@ def _failed(case: Case) -> RunVerdict | None:
     if code is None:
         return None
     fallback = (
-        "Nothing was sent." if code is Exit.CONFIG else "loadtest itself failed; nothing may be concluded."
+        "Nothing was sent." if code is Exit.CONFIG else "loadtest itself failed, so the results mean nothing."
     )
     return RunVerdict("error", code, str(failure.get("sentence") or fallback))
 
@@ -172,7 +179,7 @@ def _interrupted(case: Case) -> RunVerdict | None:
         return None
     by = case.manifest.get("interrupted_by")
     how = f"Stopped on {by}" if by else "Interrupted"
-    reason = f"{how} before the end. What was measured is stored, but gives no verdict."
+    reason = f"{how} before the end. The results until then are stored, but there is no verdict."
     return RunVerdict("interrupted", Exit.INTERRUPTED, reason)
 
 
@@ -227,7 +234,7 @@ def _flooded(case: Case) -> RunVerdict | None:
     n, spoilt = count_or_zero(ended.get("flood")), _spoilt(case)
     if not n or spoilt is None:
         return None
-    told = f"The target flooded {format_count(n)} of its connections, which we gave up."
+    told = f"The target flooded {format_count(n)} connections, so loadtest gave them up."
     return RunVerdict("fail", Exit.FAIL, f"{told} {spoilt.reason}")
 
 
@@ -255,8 +262,8 @@ def _unasked(case: Case) -> str:
     if not matched or unmatched <= asked * max(peak, 1) * OVERRUN:
         return ""
     return (
-        f"The target flooded us: {format_count(unmatched)} events came that belong to no turn,"
-        f" {format_count(unmatched // asked)} times as many as were asked for."
+        f"The target flooded loadtest: {format_count(unmatched)} events belong to no turn,"
+        f" {format_count(unmatched // asked)} times as many as were requested."
     )
 
 
@@ -272,7 +279,7 @@ def _poured(case: Case) -> list[str]:
     busy = any(warning.code in BY_WORK for warning in case.warnings)
     if not busy and not 0 < most < count_or_zero(section(counts, "events").get("unmatched")):
         return []
-    return [f"{told} If it is meant to send them, name them in `ignore` of the protocol file."]
+    return [f"{told} If these events are intended, name them in `ignore` of the protocol file."]
 
 
 def _failed_anyway(case: Case) -> RunVerdict | None:
@@ -359,9 +366,9 @@ def _missed(case: Case) -> RunVerdict | None:
 FAILED_BY = {
     "event": "by an error event",
     "required": "without a required event",
-    "pairs": "with a pair of events left open",
+    "pairs": "with an incomplete pair of events",
     "order": "with events in a wrong order",
-    "id": "because their id was used again",
+    "id": "because their id was used twice",
     "http": "without a usable answer to their HTTP request",
     "interleaved": "because answers do not come in the order that the protocol file assumes",
 }
@@ -445,8 +452,9 @@ def _not_held(case: Case, population: str = "") -> list[str]:
     ):
         return []
     if asks:
-        return [f"{format_count(closed)} of {format_count(of)} users lost their connection for good."]
-    return [f"{format_count(closed)} of {format_count(ready)} connections that were ready were closed."]
+        lost = f"{format_count(closed)} of {format_count(of)} users lost their connection"
+        return [f"{lost} and did not reconnect."]
+    return [f"{format_count(closed)} of {format_count(ready)} ready connections were closed."]
 
 
 def _asks_no_more(manifest: Manifest) -> bool:
@@ -520,11 +528,11 @@ def _empty(case: Case) -> RunVerdict | None:
 def _passed(case: Case) -> RunVerdict:
     n = len(case.rows)
     if not n:
-        return RunVerdict("pass", Exit.PASS, "Measured; the scenario sets no thresholds.")
+        return RunVerdict("pass", Exit.PASS, "The run was measured; the scenario has no thresholds.")
     told = "Its one threshold was" if n == 1 else f"All {n} thresholds were"
     default = sum(each.default for each in case.thresholds)
     by_default = f" ({format_count(default)} of them by default)" if default else ""
-    return RunVerdict("pass", Exit.PASS, f"{told} measured and held{by_default}.")
+    return RunVerdict("pass", Exit.PASS, f"{told} measured and passed{by_default}.")
 
 
 PRECEDENCE: tuple[Callable[[Case], RunVerdict | None], ...] = (

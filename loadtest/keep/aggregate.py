@@ -41,7 +41,7 @@ def read_groups(path: Path, *, closed: bool) -> Iterator[Group]:
             found = list(islice(lines, len(row.histograms)))
             if len(found) < len(row.histograms) and closed:
                 raise ValueError(
-                    f"{folder.HISTOGRAMS} was shortened after the run: second {row.second} is missing"
+                    f"{folder.HISTOGRAMS} was changed after the run: second {row.second} is missing"
                 )
             if len(found) < len(row.histograms):
                 return
@@ -121,7 +121,7 @@ def check_whole(path: Path) -> None:
     names = (folder.HISTOGRAMS, folder.INTERVALS)
     for name, size, was in zip(names, _sizes(path), summed, strict=True):
         if size < was:
-            raise ValueError(f"{name} has {size} bytes, but had {was} when the run was closed")
+            raise ValueError(f"{name} was changed after the run: it has {size} bytes instead of {was}")
 
 
 def _summed(path: Path) -> tuple[int, int] | None:

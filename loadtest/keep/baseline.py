@@ -20,7 +20,10 @@ def mark(results: Path, run: Path) -> None:
     """
     run = run.resolve()
     if run.parent != results.resolve():
-        raise ConfigError(f"{run} is not in {results}; import it first: loadtest runs import {run}")
+        raise ConfigError(
+            f"the run {run} is not in the results folder {results}; import it first: loadtest runs import"
+            f" {run}",
+        )
     try:
         write_whole(results / MARK, f"{run.name}\n")
     except OSError as error:

@@ -124,7 +124,7 @@ def find_run(results: Path, ref: str, warn: Warn = ignore) -> Path:
         return named
     runs = list_runs(results, warn=warn)
     if not runs:
-        raise ConfigError(f'there is no run "{ref}": "{results}" holds no runs yet')
+        raise ConfigError(f'there is no run "{ref}": "{results}" has no runs yet')
     if ref == LATEST:
         return _latest(results, runs)
     begin = [run for run in runs if ref and run.id.startswith(ref)]
@@ -134,7 +134,7 @@ def find_run(results: Path, ref: str, warn: Warn = ignore) -> Path:
         return labelled[-1].path
     if begin:
         names = _names([run.id for run in begin])
-        raise ConfigError(f'the ids of {len(begin)} runs begin with "{ref}": {names}')
+        raise ConfigError(f'"{ref}" is the beginning of {len(begin)} ids: {names}; write a longer part')
     raise ConfigError(f'there is no run "{ref}" in "{results}"; {_nearest(ref, runs)}')
 
 
@@ -146,8 +146,8 @@ def _named(results: Path, ref: str) -> Path | None:
 def _latest(results: Path, runs: list[StoredRun]) -> Path:
     own = [run for run in runs if run.asked_by is None]
     if not own:
-        sentence = f'"{results}" holds only runs that `ready` or `watch` made; name one by its id'
-        raise ConfigError(f"there is no {LATEST} run: {sentence}: loadtest runs list --all")
+        sentence = f'all runs in "{results}" were made by `ready` or `watch`; give the id of a run'
+        raise ConfigError(f"there is no {LATEST} run: {sentence} (loadtest runs list --all)")
     return own[-1].path
 
 
@@ -222,7 +222,7 @@ def _natural(name: str) -> list[tuple[int, Any]]:
 def _nearest(ref: str, runs: list[StoredRun]) -> str:
     known = [LATEST] + [run.id for run in runs] + [run.label for run in runs if run.label]
     near = list(dict.fromkeys(difflib.get_close_matches(ref, known, n=3, cutoff=0.5)))
-    return f"the nearest are {_names(near)}" if near else f"the newest is {_names([runs[-1].id])}"
+    return f"similar names are {_names(near)}" if near else f"the newest run is {_names([runs[-1].id])}"
 
 
 def _names(names: list[str]) -> str:

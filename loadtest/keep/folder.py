@@ -32,7 +32,7 @@ def checked_name(name: str, what: str) -> str:
         ConfigError: it holds other characters, or is too long.
     """
     if not _NAME.fullmatch(name):
-        raise ConfigError(f'{what} "{name}" may hold letters, digits, ".", "_" and "-" only')
+        raise ConfigError(f'{what} "{name}" may contain only letters, digits, ".", "_" and "-"')
     if len(name) > LONGEST_NAME:
         raise ConfigError(f"{what} has {len(name)} characters; at most {LONGEST_NAME} are allowed")
     return name
@@ -46,7 +46,7 @@ def folder_name(scenario: str, label: str | None, started: datetime) -> str:
         ValueError: ``started`` does not say its time zone.
     """
     if started.tzinfo is None:
-        raise ValueError("the instant at which a run started must say its time zone")
+        raise ValueError("the start time of a run must have a time zone")
     parts = [
         started.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ"),
         checked_name(scenario, "the scenario's name"),
@@ -81,6 +81,6 @@ def unwritable(results: Path, problem: OSError) -> ConfigError:
     """The error where a run cannot start because its results cannot be written."""
     why = problem.strerror or problem
     return ConfigError(
-        f'the results folder "{results}" cannot be written to: {why}; make room there, '
-        "or name another with --results"
+        f'loadtest cannot write to the results folder "{results}": {why}; '
+        "make room there, or choose another folder with --results"
     )

@@ -48,9 +48,9 @@ def line(tag: str, histogram: Histogram, start_s: float, length_s: float = 1.0) 
         ValueError: the tag holds characters that would break the line, or the histogram is empty.
     """
     if not _TAG.fullmatch(tag):
-        raise ValueError(f'the tag "{tag}" holds characters that a histogram log does not allow')
+        raise ValueError(f'the tag "{tag}" contains characters that a histogram log does not allow')
     if histogram.max_ns is None:
-        raise ValueError(f'the histogram "{tag}" is empty; only what was measured is logged')
+        raise ValueError(f'the histogram "{tag}" is empty and cannot be logged')
     payload = binascii.b2a_base64(histogram.encode(), newline=False)
     fields = f"Tag={tag},{start_s:.3f},{length_s:.3f},{histogram.max_ns / 1e6:.6f},"
     return fields.encode() + payload + b"\n"

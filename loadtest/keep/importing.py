@@ -56,7 +56,7 @@ def import_runs(results: Path, source: Path) -> list[Imported]:
     """
     folders = [source] if (source / folder.RUN).is_file() else list(_folders(source))
     if not folders:
-        raise ConfigError(f'"{source}" holds no run: neither {folder.RUN} nor a folder with one')
+        raise ConfigError(f'"{source}" contains no run: there is no {folder.RUN} in it or in its folders')
     return [_import(results, each) for each in folders]
 
 
@@ -72,7 +72,7 @@ def _import(results: Path, source: Path) -> Imported:
     if not isinstance(run_id, str) or not _ID.fullmatch(run_id):
         raise ConfigError(f'"{source}" has the id {str(run_id)[:80]!r}, which is not a valid id of a run')
     if manifest["status"] == RUNNING:
-        raise ConfigError(f'"{source}" is still running; copy it when it has ended')
+        raise ConfigError(f'the run "{source}" has not ended; import it after its end')
     target = results / run_id
     if os.path.lexists(target):
         _same(source, target)
@@ -94,12 +94,14 @@ def _listed(source: Path) -> tuple[list[str], tuple[str, ...]]:
     files: list[str] = []
     ignored: list[str] = []
     if source.is_symlink():
-        raise ConfigError(f'"{source}" is a link; name the folder itself')
+        raise ConfigError(f'"{source}" is a link; give the path of the folder itself')
     for path in sorted(source.rglob("*")):
         name = path.relative_to(source).as_posix()
         mode = path.lstat().st_mode
         if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-            raise ConfigError(f'"{path}" is a link or a device; the folder of a run holds plain files only')
+            raise ConfigError(
+                f'"{path}" is a link or a device; the folder of a run may contain only plain files',
+            )
         if stat.S_ISREG(mode):
             (files if _belongs(name) else ignored).append(name)
     return files, tuple(ignored)
@@ -141,4 +143,4 @@ def _same(source: Path, target: Path) -> None:
     """Raise if what is there under the same id is another run."""
     there = target / folder.RUN
     if not there.is_file() or there.read_bytes() != (source / folder.RUN).read_bytes():
-        raise ConfigError(f'"{target}" exists already and is a different run; nothing was overwritten')
+        raise ConfigError(f'a different run exists at "{target}"; nothing was overwritten')

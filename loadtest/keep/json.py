@@ -67,7 +67,7 @@ def unbearable(found: object) -> str | None:
         elif isinstance(node, list):
             waiting.extend((each, depth + 1) for each in node)
         elif isinstance(node, int | float) and abs(node) > LARGEST:
-            return f"it holds the number {_short(node)}, which is larger than any number of a run"
+            return f"the file contains the number {_short(node)}, which is too large for a run"
     return None
 
 

@@ -189,14 +189,16 @@ def decoded_manifest(run_folder: Path) -> dict[str, Any]:
     try:
         manifest = msgspec.json.decode(file.read_bytes())
     except FileNotFoundError:
-        raise ConfigError(f'"{run_folder}" holds no {folder.RUN}: it is not the folder of a run') from None
+        raise ConfigError(f'"{run_folder}" is not the folder of a run: {folder.RUN} is missing') from None
     except RecursionError:
-        raise ConfigError(f"{file} cannot be read: it is nested too deeply") from None
+        raise ConfigError(f"{file} cannot be read: its JSON is nested too deeply") from None
     except (OSError, ValueError) as problem:
         raise ConfigError(f"{file} cannot be read: {problem}") from problem
     schema = manifest.get("schema") if isinstance(manifest, dict) else None
     if schema != SCHEMA:
-        raise ConfigError(f'{file} has schema "{str(schema)[:40]}"; this version reads "{SCHEMA}"')
+        raise ConfigError(
+            f'{file} has schema "{str(schema)[:40]}"; this version of loadtest reads "{SCHEMA}"',
+        )
     found: dict[str, Any] = manifest
     if why := unbearable(found):
         raise ConfigError(f"{file} cannot be read: {why}")

@@ -29,9 +29,7 @@ SAMPLED = "turns_sampled"
 
 WORKERS = "workers"
 
-ALIKE = (
-    "no event carried a user mark, and the turn ids of several hosts are the same: they do not contain {uuid}"
-)
+ALIKE = "no event carried a user mark, and without {uuid} several hosts have the same turn ids"
 
 
 def merge_runs(results: Path, runs: Sequence[Run], label: str | None = None) -> Run:
@@ -82,33 +80,31 @@ def _fill(made: RunFolder, manifest: dict[str, Any], runs: Sequence[Run]) -> Non
 def _check(runs: Sequence[Run]) -> None:
     """Raise unless these can be one run."""
     if len({run.path.resolve() for run in runs}) < max(2, len(runs)):
-        raise ConfigError("name at least two runs to merge, each once")
+        raise ConfigError("give at least two different runs to merge")
     _check_each_once(runs)
     for run in runs:
         if run.status != COMPLETE or is_pruned(run.manifest):
             raise ConfigError(
-                f"{run.id} is {'pruned' if is_pruned(run.manifest) else run.status}; "
-                "only complete runs can be merged"
+                f"the run {run.id} is {'pruned' if is_pruned(run.manifest) else run.status}; only complete"
+                " runs can be merged"
             )
         if failure := run.manifest.get("failure"):
-            raise ConfigError(f"{run.id} failed, so it cannot be merged: {failure.get('sentence')}")
+            raise ConfigError(f"the run {run.id} failed, so it cannot be merged: {failure.get('sentence')}")
         if run.manifest.get("populations"):
-            raise ConfigError(
-                f"{run.id} cannot be merged: it has populations, and their users are numbered within one run"
-            )
+            raise ConfigError(f"the run {run.id} cannot be merged, because it has populations")
     first, *others = runs
     for other in others:
         for what, one, two in _told(first, other):
             if one != two:
                 raise ConfigError(
-                    f"{first.id} and {other.id} differ in their {what}: {one} and {two}; "
-                    "only runs of one test can be merged"
+                    f"the runs {first.id} and {other.id} differ in their {what} ({one} and {two}); only runs"
+                    " of the same test can be merged"
                 )
     for run, offset in zip(runs, _offsets(runs), strict=True):
         if offset >= (first.manifest.get("duration_s") or 0):
             raise ConfigError(
-                f"{run.id} began {offset:.1f} s after {first.id}, which had ended by then; "
-                "only runs of the same time can be merged"
+                f"the run {run.id} began {offset:.1f} s after {first.id}, which had ended by then; "
+                "only simultaneous runs can be merged"
             )
 
 
@@ -121,7 +117,7 @@ def _check_each_once(runs: Sequence[Run]) -> None:
             if one.is_same(other):
                 where = f"{named[other].path} and {run.path}"
                 raise ConfigError(
-                    f"{one.id} would be counted twice: {where} both contain it; name each run once"
+                    f"the run {one.id} would count twice, because {where} both contain it; give each run once"
                 )
         named |= dict.fromkeys(of_run, run)
 
@@ -230,7 +226,7 @@ def _spoilt(runs: Sequence[Run]) -> Iterator[dict[str, Any]]:
             if notice.get("spoils"):
                 yield {
                     "code": "host_invalid",
-                    "message": f"{run.id} was invalid by itself: {notice['message']}",
+                    "message": f"the run {run.id} alone was invalid: {notice['message']}",
                     "remedy": str(notice["remedy"]),
                     "numbers": {},
                     "spoils": True,
@@ -240,8 +236,10 @@ def _spoilt(runs: Sequence[Run]) -> Iterator[dict[str, Any]]:
 def _stated(offsets: Sequence[float]) -> dict[str, Any]:
     return {
         "code": "hosts_merged",
-        "message": "Several runs were merged. The seconds of each count from its own start.",
-        "remedy": "Start the hosts together, or use a master with --workers; keep their clocks in step.",
+        "message": "Several runs were merged. The seconds of each run count from its own start.",
+        "remedy": (
+            "Start the hosts together, or use a master with --workers. Synchronise the clocks of the hosts."
+        ),
         "numbers": {"runs": len(offsets), "starts_apart_s": round(max(offsets), 6)},
     }
 

@@ -87,7 +87,7 @@ def _spared(run: StoredRun, protected: set[str]) -> str | None:
     manifest = read_manifest(run.path)
     if manifest["status"] == RUNNING:
         return "it is still running"
-    return None if manifest.get("verdict") else "it was never judged; nothing but its raw files is left of it"
+    return None if manifest.get("verdict") else "the run was never judged, and only its raw files are left"
 
 
 def _raw_files(path: Path) -> Iterator[tuple[str, int]]:

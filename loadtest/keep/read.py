@@ -113,7 +113,10 @@ class Run:
         """Raise where the raw files were pruned."""
         if is_pruned(self.manifest):
             at = str(self.manifest["pruned"].get("at"))[: len("2026-11-22")]
-            sentence = f"the raw files of {self.id} were pruned on {at}; its summary and reports are still in"
+            sentence = (
+                f"the raw files of the run {self.id} were pruned on {at}; its summary and reports are still"
+                " in"
+            )
             raise ConfigError(f"{sentence} {self.path}")
 
     def _groups(self) -> Iterator[Group]:

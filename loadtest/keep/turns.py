@@ -135,7 +135,7 @@ def read_turns(path: Path) -> Turns:
         whole = (path.stat().st_size - file.tell()) // layout.itemsize
         turns = _as_now(np.fromfile(file, layout, min(rows, whole)))
     if not known_turns(turns):
-        raise ValueError("it holds a turn with an unknown phase or outcome")
+        raise ValueError("the file contains a turn with an unknown phase or outcome")
     return turns
 
 
@@ -153,12 +153,12 @@ def _as_now(turns: Turns) -> Turns:
 def _claimed(file: BinaryIO) -> tuple[int, np.dtype[np.void]]:
     """How many rows of which layout the header claims; the file is left behind it."""
     if np.lib.format.read_magic(file) != (1, 0):
-        raise ValueError("it is an array of an unknown version")
+        raise ValueError("the file is an array of an unknown version")
     try:
         shape, _, dtype = np.lib.format.read_array_header_1_0(file)
     # numpy reads it as Python, and a damaged one ends in whatever a parser of Python may raise.
     except Exception as problem:
-        raise ValueError(f"its header is damaged ({type(problem).__name__})") from problem
+        raise ValueError(f"the header of the file is damaged ({type(problem).__name__})") from problem
     if dtype not in {TURN, *EARLIER} or len(shape) != 1:
         raise ValueError("it is not a table of turns")
     return shape[0], dtype

@@ -176,9 +176,11 @@ class RunFolder:
 
     def _cannot_write(self, problem: OSError) -> LoadtestError:
         if isinstance(problem, FileNotFoundError):
-            return LoadtestError(f"{self.path} is gone: it was deleted, or moved, while the run went on")
+            return LoadtestError(f"the folder {self.path} was deleted or moved during the run")
         reason = problem.strerror or problem
-        return LoadtestError(f"{self.path} cannot be written to: {reason}; what was written before is there")
+        return LoadtestError(
+            f"loadtest cannot write to {self.path}: {reason}; everything written before is still there",
+        )
 
 
 def _attempt(action: Callable[[], None]) -> OSError | None:

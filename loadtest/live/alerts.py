@@ -144,9 +144,9 @@ def observations(found: Assessment, asked: Container[str] | None = None) -> Iter
     again = any(fresh(row.name) for row in found.components if row.status != "healthy")
     for trigger in found.triggers:
         pulled: Severity | None = "critical" if trigger.outcome == "TRIGGERED" else None
-        said = f"{trigger.fact} is {trigger.measured}, and must be {opposite(trigger.expression)}"
+        said = f"{trigger.fact} is {trigger.measured}, but must be {opposite(trigger.expression)}"
         yield Observation(
-            f"trigger {trigger.title}", f"roll back, by the rule: {trigger.rule}", pulled, said,
+            f"trigger {trigger.title}", f"roll back, because of the rule: {trigger.rule}", pulled, said,
             pulled is None or again, trigger.outcome == "unknown",
         )  # fmt: skip
 
@@ -215,7 +215,12 @@ def forget(state: AlertState, known: Container[str], now: float) -> None:
     """Close incidents of what is no longer in the policy: nothing else would ever close them."""
     for key in [each for each in state.incidents if each not in known]:
         incident = state.incidents[key]
-        _recovered(state, key, now, f"it is no longer in the policy; it was: {incident.said}")
+        _recovered(
+            state,
+            key,
+            now,
+            f"the policy no longer contains this component or rule; the last state was: {incident.said}",
+        )
 
 
 def _wrong(state: AlertState, seen: Observation, severity: Severity, now: float) -> None:
@@ -267,9 +272,9 @@ def _recovered(state: AlertState, key: str, now: float, said: str = "") -> None:
     """Announce a recovery to everyone who was alerted at the worst severity."""
     incident = state.incidents.pop(key)
     if incident.announced is not None:
-        said = said or f"was wrong for {now - incident.since:.0f} s: {incident.said}"
+        said = said or f"the problem lasted {now - incident.since:.0f} s: {incident.said}"
         severity = incident.worst or incident.announced
-        title = f"{incident.title}, over after {now - incident.since:.0f} s"
+        title = f"{incident.title}: over after {now - incident.since:.0f} s"
         state.waiting.append(Announcement(key, "recovery", severity, title, said, now, incident.escalated))
 
 
@@ -291,7 +296,7 @@ def _remind(state: AlertState, key: str, incident: Incident, now: float, policy:
         return
     if now - last >= policy.remind_s:
         incident.reminded = now
-        said = f"since {now - incident.since:.0f} s: {incident.said}"
+        said = f"for {now - incident.since:.0f} s: {incident.said}"
         told = Announcement(key, "reminder", incident.severity, incident.title, said, now, incident.escalated)
         state.waiting.append(told)
 
@@ -405,7 +410,7 @@ def failed(state: AlertState, message: Message, now: float, said: str = "") -> N
     So are those on its route that are not more severe: each would wait for the same receiver.
     """
     _count(state, message, now)
-    state.trouble[message.route] = said or "the last message did not arrive"
+    state.trouble[message.route] = said or "the last message was not delivered"
     message.tries += 1
     message.not_before = now + min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** (message.tries - 1))
     for other in state.outbox:

@@ -42,7 +42,7 @@ def monitoring(
         silences=tuple(_sentence(each) for each in silences if each.since <= now < each.until),
         heartbeat=f"a heartbeat every {policy.alerts.heartbeat_s:g} s"
         if beat
-        else "no heartbeat: nobody notices if this watch is dead",
+        else "no heartbeat is configured, so nobody notices if this watch stops",
     )
 
 

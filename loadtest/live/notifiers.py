@@ -71,7 +71,7 @@ def heartbeat(policy: Policy, environ: Mapping[str, str] | None = None) -> None:
             answer.read(1024)
     except http.client.HTTPException as error:
         raise DeliveryError(
-            f"its answer was not HTTP ({type(error).__name__}); is the address right?"
+            f"the answer was not HTTP ({type(error).__name__}); is the address right?"
         ) from None
     except (OSError, MissingVariableError, ValueError) as error:
         raise DeliveryError(redactor.text(f"{type(error).__name__}: {error}")) from None
@@ -116,7 +116,7 @@ def _slack(policy: Policy, _: Route, settings: Settings, message: Message) -> No
 
 def _check_web(url: str) -> None:
     if not url.startswith(("http://", "https://")):
-        raise ValueError("its url must begin with http:// or https://")
+        raise ValueError("the `url` of the route must begin with http:// or https://")
 
 
 def _post(url: str, body: Mapping[str, Any], name: str) -> None:
@@ -130,7 +130,7 @@ def _post(url: str, body: Mapping[str, Any], name: str) -> None:
         raise OSError(f"HTTP status {error.code}") from None
     except http.client.HTTPException as error:
         # Its words may hold the path of the address, which is a secret.
-        raise OSError(f"a wrong answer, or a wrong address ({type(error).__name__})") from None
+        raise OSError(f"the answer or the address was wrong ({type(error).__name__})") from None
 
 
 class _Stays(urllib.request.HTTPRedirectHandler):
@@ -177,10 +177,10 @@ def _command(policy: Policy, route: Route, _: Settings, message: Message) -> Non
     folder: Path = policy.path.parent.absolute()
     ended = run_program([filled(word, environ) for word in route.command], folder, WITHIN_S, environ)
     if ended.code:
-        raise OSError(f"{route.command[0]} ended with {ended.code}")
+        raise OSError(f"the command {route.command[0]} ended with {ended.code}")
 
 
-NO_APPRISE = "the package apprise is not installed: pip install apprise"
+NO_APPRISE = "the Python package apprise is not installed; run: pip install apprise"
 
 
 def _apprise(policy: Policy, _: Route, settings: Settings, message: Message) -> None:

@@ -57,6 +57,9 @@ class Reload:
         try:
             watch.reload(self._read())
         except ConfigError as error:
-            watch.said(f"the new policy has mistakes, so the old one goes on: {' '.join(str(error).split())}")
+            watch.said(
+                "the changed policy has mistakes, so the watch goes on with the old policy:"
+                f" {' '.join(str(error).split())}",
+            )
             return False
         return True

@@ -100,5 +100,5 @@ def add_silence(folder: Path, silence: Silence, now: float) -> Sequence[Silence]
         write_whole(folder / SILENCES, json_text([asdict(each) for each in kept]))
     except OSError as error:
         why = error.strerror or error
-        raise ConfigError(f"the alert {silence.kind} cannot be stored in {folder}: {why}") from None
+        raise ConfigError(f"the {silence.kind} cannot be stored in {folder}: {why}") from None
     return kept

@@ -124,8 +124,8 @@ class Watch:
         """
         policy = named_release(policy, self.environ)
         if policy.name != self.policy.name:
-            where = "a new name has a history of its own: start the watch again"
-            raise ConfigError(f"the policy has the new name {policy.name}, and {where}")
+            where = "to watch it with a new history, start the watch again"
+            raise ConfigError(f"the policy has the new name {policy.name}; {where}")
         changed = {each.name for each in policy.components if each not in self.policy.components}
         self.policy, self._begun = policy, {}
         self.history.keep_s, self.history.keep_runs_s = policy.keep_s, policy.keep_runs_s
@@ -206,7 +206,7 @@ class Watch:
 
         def done(_: str, error: Exception | None) -> None:
             if error is not None:
-                self.said(f"no heartbeat: {self._told(error)}")
+                self.said(f"the heartbeat was not sent: {self._told(error)}")
 
         self._background.begin(HEARTBEAT, beat, done, wait_s=0.0)
 
@@ -378,7 +378,7 @@ class Watch:
                 self.said(f"sent to {message.route}: {message.subject}")
             else:
                 alerts.failed(state, message, self.clock(), self._told(error))
-                self.said(f"not delivered, the watch tries again later: {self._told(error)}")
+                self.said(f"a message was not delivered; the watch will try again: {self._told(error)}")
             self._save()
 
         self._background.begin(f"route {message.route}", send, done)

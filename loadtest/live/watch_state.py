@@ -50,7 +50,7 @@ def load(folder: Path) -> WatchState:
     try:
         return msgspec.convert(parsed(path.read_text("utf-8")), WatchState, strict=False)
     except (OSError, ValueError) as error:
-        hint = "move it away to begin anew; open alerts are then sent again"
+        hint = "to begin again, move the file away; then open alerts are sent again"
         raise ConfigError(f"the state of the watch in {path} cannot be read ({error}); {hint}") from None
 
 
@@ -112,7 +112,7 @@ def only_one(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         file = (folder / LOCK).open("w")
     except OSError as error:
-        raise ConfigError(f'the folder "{folder}" cannot be written to: {error.strerror}') from None
+        raise ConfigError(f'the watch cannot write to its folder "{folder}": {error.strerror}') from None
     with file:
         try:
             import fcntl
@@ -121,5 +121,5 @@ def only_one(folder: Path) -> Iterator[None]:
         except ImportError:  # no such locks on Windows: there it is on the user to start one only
             pass
         except OSError:
-            raise ConfigError(f"another `loadtest watch` of this policy runs already ({folder})") from None
+            raise ConfigError(f"another `loadtest watch` of this policy is running ({folder})") from None
         yield

@@ -86,10 +86,10 @@ def _leb128(words: npt.NDArray[np.uint64]) -> bytes:
 def _payload(data: bytes) -> bytes:
     """The counts part of one encoding, its headers checked."""
     if len(data) < _OUTER.size:
-        raise ValueError("the histogram is cut short: its header is not whole")
+        raise ValueError("the histogram ends within its header")
     cookie, length = _OUTER.unpack_from(data)
     if cookie & ~_WORD_SIZE_BITS != _COMPRESSED_COOKIE:
-        raise ValueError("these bytes are not a compressed HdrHistogram V2 encoding")
+        raise ValueError("the data is not a compressed HdrHistogram (V2)")
     if length != len(data) - _OUTER.size:
         raise ValueError(
             f"the histogram has {len(data) - _OUTER.size} bytes after its header instead of {length}"
@@ -104,19 +104,22 @@ def _inflated(packed: bytes) -> bytes:
     except zlib.error as problem:
         raise ValueError(f"the histogram cannot be decompressed: {problem}") from problem
     if not inflater.eof or inflater.unused_data:
-        raise ValueError("the histogram's compressed part is cut short, too large, or followed by more")
+        raise ValueError(
+            "the compressed part of the histogram is incomplete, too large, or followed by other data",
+        )
     return inner
 
 
 def _checked(inner: bytes) -> bytes:
     if len(inner) < _INNER.size:
-        raise ValueError("the histogram is cut short: its inner header is not whole")
+        raise ValueError("the histogram ends within its inner header")
     cookie, length, offset, digits, lowest, _, _ = _INNER.unpack_from(inner)
     if cookie & ~_WORD_SIZE_BITS != _COOKIE:
-        raise ValueError("these bytes are not an HdrHistogram V2 encoding")
+        raise ValueError("the data is not an HdrHistogram (V2)")
     if (offset, digits, lowest) != (0, DIGITS, 1):
         raise ValueError(
-            f"the histogram has {digits} digits, lowest {lowest}, offset {offset}; only 3, 1 and 0 are read"
+            f"the histogram has {digits} significant digits, lowest value {lowest} and offset {offset};"
+            " loadtest reads only 3, 1 and 0"
         )
     if length != len(inner) - _INNER.size:
         raise ValueError(f"the histogram has {len(inner) - _INNER.size} bytes of counts instead of {length}")
@@ -144,7 +147,7 @@ def _counts(payloads: Sequence[bytes], buckets: int) -> tuple[Integers, Integers
     bounds = np.cumsum([len(payload) for payload in payloads])
     ends = np.flatnonzero(octets < 0x80)
     if (octets[bounds - 1] >= 0x80).any():
-        raise ValueError("the histogram's last count is cut short")
+        raise ValueError("the histogram ends within its last count")
     values = _values(octets, ends)
     if values.max() > MAX_PER_BUCKET or values.min() < -buckets:
         raise ValueError("the histogram contains a count or a gap that is too large")

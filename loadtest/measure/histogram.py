@@ -149,7 +149,7 @@ class Histogram:
             ValueError: ``q`` is not within 0 to 100.
         """
         if not 0 <= q <= 100:
-            raise ValueError(f"a percentile lies within 0 and 100, not {q}")
+            raise ValueError(f"a percentile must be from 0 to 100, not {q}")
         if not self.n:
             return None
         # Fractions of the text: 99.9 % of 1,000 is rank 999, which binary floats miss by one.

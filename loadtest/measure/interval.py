@@ -128,15 +128,15 @@ def from_bytes(data: bytes) -> Interval:
         ValueError: the bytes are no such message, or longer than ``MAX_INTERVAL_BYTES``.
     """
     if len(data) > MAX_INTERVAL_BYTES:
-        raise ValueError(
-            f"an interval of {len(data)} bytes is refused: at most {MAX_INTERVAL_BYTES} are read"
-        )
+        raise ValueError(f"the interval has {len(data)} bytes; at most {MAX_INTERVAL_BYTES} are allowed")
     try:
         message = _decoder.decode(data)
     except (msgspec.MsgspecError, RecursionError) as problem:
-        raise ValueError(f"the bytes are not an interval: {problem}") from problem
+        raise ValueError(f"the data is not an interval: {problem}") from problem
     if message.layout != _LAYOUT:
-        raise ValueError(f"the interval is of layout {message.layout}; this version reads {_LAYOUT}")
+        raise ValueError(
+            f"the interval has layout {message.layout}; this version of loadtest reads {_LAYOUT}",
+        )
     if len(message.moves) % 16 or len(message.turns) % TURN.itemsize or len(message.copies) % (8 * COLUMNS):
         raise ValueError("the interval's moves, turns or copies are cut short")
     turns = np.frombuffer(message.turns, TURN).copy()

@@ -97,9 +97,13 @@ class _DescriptionReader:
         self._document = document
         version = document.root.get("asyncapi")
         if version is None:
-            raise NoDescriptionError("is not an AsyncAPI description: it has no `asyncapi` with a version")
+            raise NoDescriptionError(
+                "this is not an AsyncAPI description: the key `asyncapi` with a version is missing",
+            )
         if not _VERSION.fullmatch(str(version)):
-            raise NoDescriptionError(f"has AsyncAPI version {str(version)[:20]}; loadtest reads 2.x and 3.x")
+            raise NoDescriptionError(
+                f"the description has AsyncAPI version {str(version)[:20]}; loadtest reads 2.x and 3.x",
+            )
         self._is_3 = str(version).startswith("3")
         self._describes = describes
         self._notes: list[str] = []
@@ -110,7 +114,7 @@ class _DescriptionReader:
         base = self._server(server)
         found = self._chosen(self._channels(), channel)
         if not found.sent:
-            raise NoDescriptionError(f"has no message that a client sends{self._hint()}")
+            raise NoDescriptionError(f"the description has no message that a client sends{self._hint()}")
         self._note_bindings(found.node)
         return ApiDescription(
             title=str(self._document.at(self._document.root, "info", "title") or "")[:200],
@@ -123,7 +127,7 @@ class _DescriptionReader:
 
     def _hint(self) -> str:
         other = "client" if self._describes == "server" else "server"
-        return f"; if it describes a {other}, write --describes {other}"
+        return f"; if the file describes a {other}, use --describes {other}"
 
     # ------------------------------------------------------------------ servers
 
@@ -131,9 +135,13 @@ class _DescriptionReader:
         """The URL of the server that is meant, without its placeholders."""
         servers = self._document.table(self._document.root, "servers")
         if not servers:
-            raise NoDescriptionError("has no servers: add one, with its address and `protocol: wss`")
+            raise NoDescriptionError(
+                "the description has no servers; add a server with its address and `protocol: wss`",
+            )
         if wanted is not None and wanted not in servers:
-            raise NoDescriptionError(f"has no server {wanted}; it has {_listed(servers)}")
+            raise NoDescriptionError(
+                f"the description has no server {wanted}; its servers are {_listed(servers)}",
+            )
         names = [wanted] if wanted is not None else list(servers)
         spoken = {}
         for name in names:
@@ -143,12 +151,18 @@ class _DescriptionReader:
                 spoken[name] = node, url
         if not spoken:
             protocols = {f"{name}: {self._document.at(servers[name], 'protocol')}": None for name in names}
-            raise NoDescriptionError(f"has no WebSocket server (ws or wss); it has {_listed(protocols)}")
+            raise NoDescriptionError(
+                f"the description has no WebSocket server (ws or wss); its servers are {_listed(protocols)}",
+            )
         name, (node, url) = next(iter(spoken.items()))
         if len(spoken) > 1:
-            self._notes.append(f"the description has several servers ({_listed(spoken)}); this is {name}")
+            self._notes.append(
+                f"the description has several servers ({_listed(spoken)}); the draft uses {name}",
+            )
         if node.get("security"):
-            self._notes.append("the server asks for credentials: [target] has `auth`, `headers` and `query`")
+            self._notes.append(
+                "the server requires credentials: write them in [target] as `auth`, `headers` or `query`",
+            )
         return self._filled(url, self._document.table(node, "variables"))
 
     def _address_of(self, node: dict[str, Any]) -> str | None:
@@ -177,7 +191,9 @@ class _DescriptionReader:
             for key in ("examples", "enum"):
                 if isinstance(schema.get(key), list) and schema[key]:
                     return str(schema[key][0])
-            self._notes.append(f"nothing gives {found[0]} of the URL a value: {NO_VALUE} stands in its place")
+            self._notes.append(
+                f"the description has no value for {found[0]} in the URL: replace {NO_VALUE} by its value",
+            )
             return NO_VALUE
 
         return _VARIABLE.sub(value, text)
@@ -192,7 +208,7 @@ class _DescriptionReader:
     def _channels(self) -> list[_DescribedChannel]:
         nodes = self._document.table(self._document.root, "channels")
         if not nodes:
-            raise NoDescriptionError("has no channels, and so no messages")
+            raise NoDescriptionError("the description has no channels, so it has no messages")
         channels = []
         for name in nodes:
             node = self._document.table(nodes, name)
@@ -210,13 +226,15 @@ class _DescriptionReader:
             spoken = [each for each in channels if wanted in {each.name, each.address}]
             if not spoken:
                 told = _listed({each.name: None for each in channels})
-                raise NoDescriptionError(f"has no channel {wanted}; it has {told}")
+                raise NoDescriptionError(f"the description has no channel {wanted}; its channels are {told}")
         if not spoken:
-            raise NoDescriptionError("has no messages: none of its channels describes a message")
+            raise NoDescriptionError("no channel of the description has a message")
         sending = [each for each in spoken if each.sent] or spoken
         if len({each.address for each in sending if each.address.startswith("/")}) > 1:
             told = _listed({each.name: None for each in sending})
-            raise NoDescriptionError(f"has several channels; choose one with --channel: {told}")
+            raise NoDescriptionError(
+                f"the description has several channels; choose one with --channel: {told}",
+            )
         first = sending[0]
         paths = {first.address} if first.address.startswith("/") else set()
         for other in spoken:
@@ -282,7 +300,7 @@ class _DescriptionReader:
         """One message; None where nothing says what it looks like."""
         self._left -= 1
         if self._left < 0:
-            raise NoDescriptionError(f"names more than {MAX_MESSAGES:,} messages")
+            raise NoDescriptionError(f"the description has more than {MAX_MESSAGES:,} messages")
         found = self._with_traits(self._document.table(node))
         name = str(found.get("name") or found.get("messageId") or key or found.get("title") or "message")
         examples = self._examples(found)

@@ -23,7 +23,7 @@ LONGEST_REF = 200
 
 
 class NoDescriptionError(ValueError):
-    """A description cannot be used; the message is the end of a sentence that begins with its name."""
+    """A description cannot be used; the message is a sentence that says why."""
 
 
 def read_document(path: Path) -> ApiDocument:
@@ -35,12 +35,12 @@ def read_document(path: Path) -> ApiDocument:
     where = str(path)
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise ConfigError([Problem(where, f"is larger than {MAX_BYTES >> 20} MiB")])
+            raise ConfigError([Problem(where, f"the file is larger than {MAX_BYTES >> 20} MiB")])
         text = path.read_text("utf-8-sig")
     except UnicodeDecodeError:
-        raise ConfigError([Problem(where, "is not UTF-8 text")])
+        raise ConfigError([Problem(where, "the file is not UTF-8 text")])
     except OSError as error:
-        raise ConfigError([Problem(where, f"cannot be read: {error.strerror or error}")])
+        raise ConfigError([Problem(where, f"the file cannot be read: {error.strerror or error}")])
     try:
         return ApiDocument(parse(text))
     except NoDescriptionError as error:
@@ -59,13 +59,13 @@ def parse(text: str) -> object:
         raise NoDescriptionError(_TOO_DEEP) from None
     except ValueError as error:
         if text.lstrip()[:1] in {"{", "["} and is_cut(error, text):
-            raise NoDescriptionError("ends in the middle: it was not saved whole") from None
+            raise NoDescriptionError("the file ends in the middle of its JSON; save it again") from None
         found = _yaml(text)
     return _Copy().of(found)
 
 
-_TOO_DEEP = f"is nested more than {MAX_DEPTH} deep"
-_TOO_MANY = f"holds more than {MAX_VALUES:,} values"
+_TOO_DEEP = f"the description is nested more than {MAX_DEPTH} levels deep"
+_TOO_MANY = f"the description has more than {MAX_VALUES:,} values"
 
 
 def _yaml(text: str) -> object:
@@ -74,7 +74,8 @@ def _yaml(text: str) -> object:
     except ImportError:
         run = install_line('"pyyaml>=6"', "asyncapi")
         raise NoDescriptionError(
-            f"is not JSON, and YAML needs PyYAML, which is missing; run: {run}, or convert the file to JSON"
+            f"the file is not JSON, and loadtest needs PyYAML to read YAML; run: {run}, or convert the file"
+            " to JSON"
         ) from None
     # That of C is twenty times as fast; where PyYAML was built without it, there is the other.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -90,7 +91,7 @@ def _yaml(text: str) -> object:
         problem = getattr(error, "problem", None) or str(error).partition("\n")[0]
         if "nesting depth" in problem:
             raise NoDescriptionError(_TOO_DEEP) from None
-        raise NoDescriptionError(f"is neither JSON nor YAML: {line}{problem}") from None
+        raise NoDescriptionError(f"the file is neither JSON nor YAML: {line}{problem}") from None
     raise NoDescriptionError(_TOO_DEEP if exceeded == "depth" else _TOO_MANY)
 
 
@@ -152,7 +153,7 @@ class ApiDocument:
         seen: list[str] = []
         while (ref := ref_of(node)) is not None:
             if ref in seen:
-                raise NoDescriptionError(f"has a `$ref` that goes in a circle: {_shown(ref)}")
+                raise NoDescriptionError(f"a `$ref` of the description leads back to itself: {_shown(ref)}")
             seen.append(ref)
             node = self.step(ref)
         return node
@@ -161,7 +162,7 @@ class ApiDocument:
         """What one reference names."""
         if not ref.startswith("#"):
             raise NoDescriptionError(
-                f"refers to {_shown(ref)}, which is another file and is not read; bundle all into one file"
+                f"a `$ref` of the description is in another file, {_shown(ref)}; bundle the files into one"
             )
         node: Any = self.root
         for part in ref.split("/")[1:]:
@@ -171,7 +172,9 @@ class ApiDocument:
             elif isinstance(node, dict) and key in node:
                 node = node[key]
             else:
-                raise NoDescriptionError(f"has a `$ref` that leads nowhere: {_shown(ref)}")
+                raise NoDescriptionError(
+                    f"the target of a `$ref` in the description does not exist: {_shown(ref)}",
+                )
         return node
 
 

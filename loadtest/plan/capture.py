@@ -59,14 +59,26 @@ def read_capture(path: Path) -> tuple[CapturedFrame, ...]:
         size = path.stat().st_size
         if size > MAX_BYTES:
             raise ConfigError(
-                [Problem(str(path), f"is larger than {MAX_BYTES >> 20} MiB; keep fewer turns in it")]
+                [
+                    Problem(
+                        str(path),
+                        f"the capture is larger than {MAX_BYTES >> 20} MiB; remove turns from it",
+                    )
+                ]
             )
         text = path.read_text("utf-8-sig")
     except UnicodeDecodeError:
-        raise ConfigError([Problem(str(path), "is not UTF-8 text; binary messages stand in `base64`")])
+        raise ConfigError(
+            [
+                Problem(
+                    str(path),
+                    "the capture is not UTF-8 text; write binary messages as `base64`",
+                )
+            ]
+        )
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise ConfigError([Problem(str(path), f"cannot be read: {reason}")])
+        raise ConfigError([Problem(str(path), f"the capture cannot be read: {reason}")])
     return parse_capture(text, str(path))
 
 
@@ -88,10 +100,15 @@ def parse_capture(text: str, name: str) -> tuple[CapturedFrame, ...]:
         if len(problems) >= MAX_PROBLEMS or len(frames) > MAX_FRAMES:
             break
     if len(frames) > MAX_FRAMES:
-        problems.append(Problem(name, f"has more than {MAX_FRAMES:,} frames; keep fewer turns in it"))
+        problems.append(
+            Problem(
+                name,
+                f"the capture has more than {MAX_FRAMES:,} frames; remove turns from it",
+            )
+        )
     problems += _backwards(frames, name)
     if not frames and not problems:
-        problems.append(Problem(name, "holds no frame"))
+        problems.append(Problem(name, "the capture has no frames"))
     if problems:
         raise ConfigError(problems)
     return tuple(frames)
@@ -111,15 +128,23 @@ def _frame(line: str, number: int) -> CapturedFrame:
     try:
         data = json.loads(line)
     except (ValueError, RecursionError):
-        raise ValueError('is not JSON; write {"at": SECONDS, "dir": "in" or "out", "text": ...}') from None
+        raise ValueError(
+            'this line is not JSON; write {"at": SECONDS, "dir": "in" or "out", "text": ...}',
+        ) from None
     if not isinstance(data, dict):
-        raise ValueError(f"must be a JSON object, not {quoted(data)}")  # noqa: TRY004 - all are told as one kind
+        raise ValueError(f"a line must be an object, not {quoted(data)}")  # noqa: TRY004 - all are told as one kind
     at, way = data.get("at"), data.get("dir")
     if isinstance(at, bool) or not isinstance(at, int | float) or not 0 <= at <= MAX_SECONDS:
-        raise ValueError(f"`at` must be seconds from 0, not {quoted(at)}" if "at" in data else "needs `at`")
+        raise ValueError(
+            f"`at` must be a number of seconds from 0 on, not {quoted(at)}"
+            if "at" in data
+            else "this line needs `at`, the time in seconds"
+        )
     if way not in DIRECTIONS:
         raise ValueError(
-            f'`dir` must be "in" or "out", not {quoted(way)}' if "dir" in data else "needs `dir`"
+            f'`dir` must be "in" or "out", not {quoted(way)}'
+            if "dir" in data
+            else 'this line needs `dir`: "in" or "out"'
         )
     payload, binary = _payload(data)
     return CapturedFrame(round(at * 1e9), way == "in", payload, binary, number)
@@ -129,7 +154,7 @@ def _payload(data: dict[str, Any]) -> tuple[bytes, bool]:
     """The payload of a line, and whether it was a binary message."""
     keys = [key for key in ("text", "json", "base64") if key in data]
     if len(keys) != 1:
-        raise ValueError("needs one of `text`, `json` and `base64`")
+        raise ValueError("a line needs exactly one of `text`, `json` and `base64`")
     key, value = keys[0], data[keys[0]]
     if key == "json":
         return json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass"), False
@@ -147,7 +172,7 @@ def _backwards(frames: list[CapturedFrame], name: str) -> Iterator[Problem]:
     """The first frame that comes before the one above it."""
     for before, after in pairwise(frames):
         if after.at_ns < before.at_ns:
-            sentence = "`at` is earlier than in the frame above; frames must be in the order of time"
+            sentence = "`at` is earlier than in the line above; sort the lines by time"
             yield Problem(f"{name}:{after.line}", sentence)
             return
 

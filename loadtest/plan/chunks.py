@@ -90,11 +90,14 @@ def read_chunks(table: TomlTable) -> Chunks | None:
     chunks = Chunks(name=found[0], data=found[1], size=size, every_ns=every_ns, message=message)
     if chunks.count > MAX_CHUNKS:
         n = format_count(chunks.count)
-        table.report("size", f"the file has {n} such chunks; the maximum is {format_count(MAX_CHUNKS)}")
+        table.report(
+            "size",
+            f"with this size the file has {n} chunks; the maximum is {format_count(MAX_CHUNKS)}",
+        )
         return None
     if chunks.lasts_ns > MAX_LASTS_NS:
         lasts, most = format_duration(chunks.lasts_ns), format_duration(MAX_LASTS_NS)
-        table.report("every", f"at this pace the file takes {lasts}; the maximum is {most}")
+        table.report("every", f"at this pace the file takes {lasts} to send; the maximum is {most}")
         return None
     return chunks
 
@@ -112,9 +115,7 @@ def _read_content(table: TomlTable) -> tuple[str, bytes] | None:
         table.report("chunks", f"`chunks`, {quoted(written)}: {why}")
         return None
     if not data:
-        table.report(
-            "chunks", f"`chunks`, {quoted(name)}: the file is empty, so that there is nothing to send"
-        )
+        table.report("chunks", f"`chunks`, {quoted(name)}: the file is empty")
         return None
     return name, data
 
@@ -133,9 +134,11 @@ def _of_file(base: Path, written: str) -> bytes:
     except OSError as error:
         raise ValueError(f"the file cannot be read: {error.strerror}") from None
     if not inside:
-        raise ValueError("the file is outside the folder of the file that names it; copy it into that folder")
+        raise ValueError(
+            "the file is outside the folder of the protocol or scenario; copy it into that folder",
+        )
     if there and not is_file:
-        raise ValueError("this is not a file; name the file to send")
+        raise ValueError("this is not a file; write the path of the file to send")
     return read_bytes(path, written, MAX_FILE_BYTES, "send a shorter recording")
 
 
@@ -153,7 +156,7 @@ def _of_data_url(written: str) -> tuple[str, bytes] | None:
     except binascii.Error:
         raise ValueError("the text after `base64,` is not valid base64") from None
     if len(data) > MAX_FILE_BYTES:
-        raise ValueError(f"it holds more than {MAX_FILE_BYTES // MIB} MiB; send a shorter recording")
+        raise ValueError(f"the data is larger than {MAX_FILE_BYTES // MIB} MiB; send a shorter recording")
     return unquote(match[1] or "data"), data
 
 
@@ -177,11 +180,11 @@ def _read_message(table: TomlTable) -> str:
     """The template of a chunk; empty for binary frames."""
     message, binary = table.text("message", ""), table.flag("binary")
     if bool(message) == binary:
-        forms = "a `message` that holds {chunk.base64}, or binary = true"
-        table.report("chunks", f"`chunks` needs one of two: {forms}")
+        forms = "either a `message` that contains {chunk.base64}, or binary = true"
+        table.report("chunks", f"`chunks` needs {forms}")
     elif message and CHUNK_CONTENT not in Template.parse(message).names:
         table.report(
-            "message", "the `message` of chunks must contain {chunk.base64}; without it no chunk is sent"
+            "message", "the `message` of `chunks` must contain {chunk.base64}, the place of the chunk"
         )
     return message
 

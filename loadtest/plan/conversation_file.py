@@ -35,7 +35,7 @@ def read_steps(table: TomlTable, key: str, deep: int = 1) -> tuple[ConversationS
         table.report(key, f"`{key}` must be a list of steps such as {form}, not {quoted(value)}")
         return ()
     if deep > DEEPEST:
-        table.report(key, f"`{key}` are nested more than {DEEPEST} deep")
+        table.report(key, f"`{key}` are nested more than {DEEPEST} levels deep")
         return ()
     found = []
     for index, each in enumerate(value):
@@ -55,7 +55,10 @@ def _read_step(table: TomlTable, deep: int) -> ConversationStep | None:
     if len(kinds) == 1:
         step = _READ[kinds[0]](table, deep)
     elif kinds or not (table.data.keys() - {"steps"}):
-        table.source.report(table.path, f"a step has one of {', '.join(STEPS)}, not {len(kinds)}")
+        table.source.report(
+            table.path,
+            f"a step must have exactly one of {', '.join(STEPS)}, not {len(kinds)}",
+        )
     for key in STEPS:
         table.take(key)
     if table.has("steps") and kinds != ["repeat"]:
@@ -104,7 +107,7 @@ def _read_uniform(table: TomlTable) -> Think | None:
     if low is None or high is None:
         return None
     if low > high:
-        table.report("uniform", f"the first time of `uniform` is longer than the second: {quoted(value[0])}")
+        table.report("uniform", f"the first time of `uniform`, {quoted(value[0])}, is longer than the second")
         return None
     return Think(way="uniform", low_ns=low, high_ns=high)
 
@@ -114,13 +117,13 @@ def _read_lognormal(table: TomlTable) -> Think | None:
     sigma = table.take("sigma")
     most_ns = table.duration("most", (median_ns or 0) * LONGEST_OF_MEDIAN, positive=True)
     if isinstance(sigma, bool) or not isinstance(sigma, (int, float)) or not 0 < sigma <= MAX_SIGMA:
-        sentence = f"`sigma` must be a number above 0, {MAX_SIGMA:g} at most, not {quoted(sigma)}"
+        sentence = f"`sigma` must be a number above 0 and at most {MAX_SIGMA:g}, not {quoted(sigma)}"
         table.report("sigma", sentence if table.has("sigma") else "`lognormal` needs `sigma`, such as 0.5")
         return None
     if median_ns is None:
         return None
     if most_ns < median_ns:
-        table.report("most", "`most` is less than the median, `lognormal`")
+        table.report("most", "`most` is shorter than `lognormal`, the median")
     return Think(way="lognormal", low_ns=median_ns, high_ns=most_ns, sigma=float(sigma))
 
 
@@ -142,7 +145,7 @@ def _read_branch(table: TomlTable, deep: int) -> ConversationStep | None:
         branches.append(Branch(weight=weight, steps=read_steps(each, "steps", deep + 1)))
         each.close()
     if not branches and isinstance(table.data["branch"], list):
-        table.report("branch", "`branch` has no branches; write [{ weight = 7, steps = [...] }, ...]")
+        table.report("branch", "`branch` is empty; write branch = [{ weight = 7, steps = [...] }, ...]")
     return ConversationStep(branches=tuple(branches)) if branches else None
 
 

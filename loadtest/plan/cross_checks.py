@@ -75,17 +75,20 @@ def _check_model(table: TomlTable, scenario: Scenario) -> None:
     if scenario.load.model == "closed":
         for key in ("rate", "arrivals", "phase"):
             if traffic.has(key):
-                traffic.report(key, f"`{key}` works only in the open model; here replies set the pace")
+                traffic.report(
+                    key,
+                    f'`{key}` works only with model = "open"; in the closed model the replies set the pace',
+                )
         return
     if scenario.traffic.every_ns == 0:
         traffic.report("every", "`every` must be more than 0")
     if traffic.has("every") and traffic.has("rate"):
-        traffic.report("rate", "`rate` and `every` both say how often; leave one out")
+        traffic.report("rate", "`rate` and `every` both set how often turns are sent; remove one of them")
     elif not traffic.has("every") and not traffic.has("rate") and scenario.traffic.turns != 0:
-        sentence = 'the open model needs `every` (or `rate`); or set model = "closed"'
+        sentence = 'the open model needs `every` or `rate`; add one, or set model = "closed"'
         traffic.source.report(traffic.path, sentence)
     if scenario.traffic.arrivals == "poisson" and traffic.has("phase"):
-        traffic.report("phase", '`phase` has no meaning with arrivals = "poisson", which come at random')
+        traffic.report("phase", 'remove `phase`: with arrivals = "poisson" turns are sent at random times')
 
 
 def _check_message(table: TomlTable, scenario: Scenario, traffic: Traffic) -> None:
@@ -97,14 +100,17 @@ def _check_message(table: TomlTable, scenario: Scenario, traffic: Traffic) -> No
     texts = (traffic.message,) if traffic.message else scenario.protocol.turn.texts
     if not traffic.message and not scenario.protocol.turn.sends:
         kinds = ", ".join(scenario.protocol.turns)
-        which = f"; say which kinds of turn are sent ({kinds}) with `mix`" if kinds else ""
+        which = f"; choose the kinds of turn to send ({kinds}) in `mix` of [traffic]" if kinds else ""
         neither = f"neither [traffic] nor [turn] of the protocol `{name}` has a `message`"
-        table.source.report(("traffic",), f"nothing to send: {neither}{which}")
+        table.source.report(("traffic",), f"there is nothing to send: {neither}{which}")
     elif _names_turns(scenario.protocol) and not any(asks_for(each, "turn.id") for each in texts):
         place = ("traffic", "message") if traffic.message else ("protocol",)
-        table.source.report(place, f"the message must contain {{turn.id}}: `{name}` matches answers by it")
+        table.source.report(
+            place,
+            f"the message must contain {{turn.id}}: the protocol `{name}` matches answers by this id",
+        )
     if traffic.message and scenario.protocol.turn.send is not None:
-        sentence = f"leave `message` out: `{name}` sends its turns by HTTP, and not on the socket"
+        sentence = f"remove `message`: the protocol `{name}` sends its turns by HTTP, not over the WebSocket"
         table.source.report(("traffic", "message"), sentence)
     if traffic.message:
         known = [*_user_names(scenario), *columns("data", traffic.data), *IN_MESSAGES, *TURN]
@@ -117,7 +123,7 @@ def _check_mix(table: TomlTable, scenario: Scenario, traffic: Traffic) -> None:
     protocol = scenario.protocol
     instead = "`mix`" if traffic.mix else "[[conversation]]"
     if traffic.message:
-        sentence = f"`message` and {instead} both say what is sent; leave one out"
+        sentence = f"`message` and {instead} both set what is sent; remove one of them"
         table.source.report(("traffic", "message"), sentence)
     places: list[tuple[KeyPath, str]] = [(("traffic", "mix", name), name) for name in traffic.mix]
     for index, conversation in enumerate(scenario.conversations):
@@ -135,14 +141,17 @@ def _check_mix(table: TomlTable, scenario: Scenario, traffic: Traffic) -> None:
 def _wrong_kind(protocol: Protocol, name: str) -> Iterator[str]:
     """What is wrong with sending turns of a kind."""
     if name not in protocol.turns:
-        known = nearest(name, protocol.turns) if protocol.turns else "it has no [turns] at all"
+        known = nearest(name, protocol.turns) if protocol.turns else "the protocol has no [turns]"
         yield f"the protocol `{protocol.name}` has no kind of turn `{name}`; {known}"
         return
     turn = protocol.turns[name].turn
     if not turn.sends:
-        yield f"neither the kind of turn `{name}` nor [turn] has a `message`"
+        yield f"the kind of turn `{name}` has no `message`, and [turn] has none either"
     elif _names_turns(protocol) and not any(asks_for(each, "turn.id") for each in turn.texts):
-        yield f"the message of `{name}` must contain {{turn.id}}: answers are matched by this id"
+        yield (
+            f"the message of the kind of turn `{name}` must contain {{turn.id}}: answers are matched by this"
+            " id"
+        )
 
 
 def _check_conversations(table: TomlTable, scenario: Scenario) -> None:
@@ -155,27 +164,29 @@ def _check_conversations(table: TomlTable, scenario: Scenario) -> None:
         return
     for n, what in ((len(said), "conversations"), (len(scenario.kinds), "kinds of turn in conversations")):
         if n > MAX_KINDS:
-            table.source.report(("conversation",), f"there may be {MAX_KINDS} {what}, not {n}")
+            table.source.report(("conversation",), f"at most {MAX_KINDS} {what} are allowed, not {n}")
     if scenario.load.model != "closed":
-        sentence = 'each turn of a conversation waits for the one before: it needs model = "closed"'
+        sentence = (
+            '[[conversation]] needs model = "closed": each turn of a conversation waits for the previous turn'
+        )
         table.source.report(("load", "model"), sentence)
     for key, wrong in (("mix", bool(scenario.traffic.mix)), ("burst", scenario.traffic.burst > 1)):
         if wrong:
-            sentence = f"`{key}` has no meaning beside [[conversation]], which says what is sent"
+            sentence = f"remove `{key}`: [[conversation]] sets what is sent"
             table.source.report(("traffic", key), sentence)
 
 
 def _wrong_conversation(each: Conversation, before: list[str]) -> Iterator[tuple[str, str]]:
     """What is wrong with one conversation: the key, and a sentence."""
     if each.name and not KIND_NAME.fullmatch(each.name):
-        what = "cannot name a conversation: letters, digits, `_` and `-` only, 32 at most"
+        what = "cannot be the name of a conversation: use letters, digits, `_` and `-`, at most 32"
         yield "name", f"{quoted(each.name)} {what}"
     if each.name in before:
-        yield "name", f"there are two conversations named {quoted(each.name)}"
+        yield "name", f"two conversations have the name {quoted(each.name)}"
     if each.steps and not fewest_turns(each.steps):
-        yield "steps", "one path through these steps has no turn; every path needs a turn"
+        yield "steps", "one path through these steps has no turn; add a turn to every branch"
     if (n := most_turns(each.steps)) > MAX_TURNS:
-        yield "steps", f"a conversation may have {MAX_TURNS:,} turns, not {n:,}"
+        yield "steps", f"a conversation may have at most {MAX_TURNS:,} turns, not {n:,}"
 
 
 def _check_kinds(table: TomlTable, scenario: Scenario) -> None:
@@ -191,7 +202,7 @@ def _check_kinds(table: TomlTable, scenario: Scenario) -> None:
     for index, stage in enumerate(scenario.load.stages):
         for rule in stage.thresholds:
             sentence = (
-                "with [[population]] a stage has no thresholds of its own, but the stages of a population do"
+                "with [[population]], write the thresholds of stages into `load.stages` of a population"
             )
             table.source.report(
                 ("load", "stages", index, "thresholds", rule.name), f"`{rule.name}`: {sentence}"
@@ -216,30 +227,30 @@ def _wrong_tag(name: str, tag: str, scenario: Scenario) -> str:
     plain, population = split_population(name, parts)
     kind = kind_in(plain)
     if population is not None and kind is None:
-        return "it exists only for all populations together" if plain in OF_ALL else ""
+        return "this metric exists only for all populations together" if plain in OF_ALL else ""
     of = (parts[population],) if population is not None else scenario.parts
     if "/" in (kind or ""):
-        known = nearest(tag.partition("/")[0], parts) if parts else "there is no [[population]]"
-        return f"no population is named `{tag.partition('/')[0]}`; {known}"
+        known = nearest(tag.partition("/")[0], parts) if parts else "the scenario has no [[population]]"
+        return f"no population has the name `{tag.partition('/')[0]}`; {known}"
     whole = split_kind(plain)[0]
     if not any(whole == each or whole.startswith(f"{each}.") for each in BY_KIND):
         known = (
             nearest(tag, parts)
             if parts
-            else "there is no [[population]], and this metric does not exist by kind of turn"
+            else "the scenario has no [[population]], and this metric is not measured by kind of turn"
         )
-        return f"no population is named `{tag}`; {known}"
+        return f"no population has the name `{tag}`; {known}"
     if plain.startswith("prepare"):
         names = [*(one.name for one in scenario.prepare), *_tags(parts, population)]
-        known = nearest(str(kind), names) if names else "there is no [[prepare]]"
-        return "" if kind in names else f"no step is named `{kind}`; {known}"
+        known = nearest(str(kind), names) if names else "the scenario has no [[prepare]]"
+        return "" if kind in names else f"no step of [[prepare]] has the name `{kind}`; {known}"
     if plain.startswith("conversation"):
         names = [*(one.name for each in of for one in each.conversations), *_tags(parts, population)]
-        known = nearest(str(kind), names) if names else "there is no [[conversation]]"
-        return "" if kind in names else f"no conversation is named `{kind}`; {known}"
+        known = nearest(str(kind), names) if names else "the scenario has no [[conversation]]"
+        return "" if kind in names else f"no conversation has the name `{kind}`; {known}"
     names = [*(one for each in of for one in each.kinds), *_tags(parts, population)]
     known = nearest(str(kind), names) if names else "[traffic] has no `mix`"
-    return "" if kind in names else f"no turn of the kind `{kind}` is sent; {known}"
+    return "" if kind in names else f"the scenario sends no turn of the kind `{kind}`; {known}"
 
 
 def _tags(parts: Mapping[str, Scenario], population: str | None) -> list[str]:
@@ -261,7 +272,7 @@ def _check_names(table: TomlTable, scenario: Scenario) -> None:
         if is_message(path) and not (sends and _is_sent(path, scenario)):
             continue
         for sentence in unknown_names(text, [*users, *columns("data", rows), *known], SECRETS):
-            place = f"the protocol's {'.'.join(str(each) for each in path)}"
+            place = f"`{'.'.join(str(each) for each in path)}` of the protocol"
             table.source.report(("protocol",), f"{place}: {sentence}")
 
 
@@ -280,8 +291,10 @@ def _user_names(scenario: Scenario) -> list[str]:
 def _check_identities(table: TomlTable, scenario: Scenario) -> None:
     rows, users = len(scenario.target.identities), Schedule(scenario.load, None).users
     if 0 < rows < users:
-        sentence = f"there are {rows} identities for {users} connections; every virtual user needs its own"
-        sentence += "; if all users share a value, write it in the protocol itself, or as {secret.NAME}"
+        sentence = (
+            f"{users} connections need {users} identities, one per virtual user, but there are only {rows}"
+        )
+        sentence += "; a value that all users share belongs in the protocol, or in {secret.NAME}"
         table.source.report(("target", "identities"), sentence)
 
 
@@ -297,9 +310,12 @@ def _check_prepare(table: TomlTable, scenario: Scenario) -> None:
     """Steps before the connection can be done in their order, and give every value that is asked for."""
     steps, target = scenario.prepare, scenario.target
     if len(steps) > MAX_STEPS:
-        table.source.report(("prepare",), f"there may be {MAX_STEPS} steps, not {len(steps)}")
+        table.source.report(("prepare",), f"[[prepare]] may have at most {MAX_STEPS} steps, not {len(steps)}")
     if steps and target.url == SIMULATOR and any(step.url.startswith("/") for step in steps):
-        sentence = "the simulator serves no HTTP; a step needs a target of its own, or a whole URL"
+        sentence = (
+            "the simulator does not serve HTTP; give the step a whole URL (http://...), or set `url` of"
+            " [target] to another server"
+        )
         table.source.report(("prepare",), sentence)
     for index, sentence in wrong_order(steps):
         table.source.report(("prepare", index), sentence)
@@ -313,7 +329,10 @@ def _check_prepare(table: TomlTable, scenario: Scenario) -> None:
             table.source.report(("prepare", index), sentence)
         for name in sorted(_prepared_in(step.undo.texts if step.undo else ())):
             if name not in prepared_names(steps[: index + 1]):
-                table.source.report(("prepare", index, "undo"), f"no step up to this one keeps {{{name}}}")
+                table.source.report(
+                    ("prepare", index, "undo"),
+                    f"neither this step nor an earlier step has {{{name}}} in its `keep`",
+                )
     asked = [("path", target.path or "")]
     asked += [
         (key, text) for key in ("headers", "cookies", "query") for text in getattr(target, key).values()
@@ -333,21 +352,24 @@ def _check_limits(table: TomlTable, scenario: Scenario) -> None:
     """Nothing exceeds [limits]; the rate is checked where it is known."""
     load, traffic, limits = scenario.load, scenario.traffic, scenario.limits
     schedule = Schedule(load, traffic)
-    raise_it = "if you mean it, raise the limit in [limits]"
+    raise_it = "if this is intended, raise the limit in [limits]"
     if schedule.users > limits.connections:
         key = "stages" if load.stages else "connections"
         most = format_count(limits.connections)
-        table.source.report(("load", key), f"more connections than the limit of {most}; {raise_it}")
+        table.source.report(
+            ("load", key),
+            f"the scenario plans more connections than the limit of {most}; {raise_it}",
+        )
     if schedule.end_ns > limits.duration_ns:
         key = "stages" if load.stages else "duration"
         most = format_duration(limits.duration_ns)
-        table.source.report(("load", key), f"longer than the limit of {most}; {raise_it}")
+        table.source.report(("load", key), f"the run would last longer than the limit of {most}; {raise_it}")
     if traffic is None or (traffic.rate is None and not traffic.every_ns):
         return
     rate = schedule.turns_per_s
     if rate is not None and rate > limits.rate:
         key = "every" if traffic.rate is None else "rate"
-        most = f"{format_rate(rate)} of turns is more than the limit of {format_rate(limits.rate)}"
+        most = f"a rate of {format_rate(rate)} turns is above the limit of {format_rate(limits.rate)}"
         table.source.report(("traffic", key), f"{most}; {raise_it}")
 
 
@@ -357,13 +379,16 @@ def _check_sums(table: TomlTable, scenario: Scenario) -> None:
         return
     limits, every = scenario.limits, schedules(scenario)
     rate, users = sum(each.turns_per_s or 0 for each in every), planned_users(scenario)
-    raise_it = "if you mean it, raise the limit in [limits]"
+    raise_it = "if this is intended, raise the limit in [limits]"
     if users > limits.connections:
         most = format_count(limits.connections)
-        table.report("population", f"together more connections than the limit of {most}; {raise_it}")
+        table.report(
+            "population",
+            f"the populations together plan more connections than the limit of {most}; {raise_it}",
+        )
     if rate > limits.rate:
-        most = f"{format_rate(rate)} of turns is more than the limit of {format_rate(limits.rate)}"
-        table.report("population", f"together {most}; {raise_it}")
+        most = f"a rate of {format_rate(rate)} turns is above the limit of {format_rate(limits.rate)}"
+        table.report("population", f"the populations together send too much: {most}; {raise_it}")
 
 
 def _check_measured(table: TomlTable, scenario: Scenario) -> None:
@@ -374,7 +399,7 @@ def _check_measured(table: TomlTable, scenario: Scenario) -> None:
         if scenario.sends if population is None else population in sending:
             continue
         if threshold.name.startswith(("turn.", "turns.")):
-            sentence = f"`{threshold.name}` can never be measured: without [traffic] no turn is sent"
+            sentence = f"`{threshold.name}` cannot be measured: without [traffic] no turn is sent"
             table.source.report(_written_at(("thresholds",), threshold, scenario), sentence)
 
 
@@ -382,7 +407,7 @@ def _check_health(table: TomlTable, scenario: Scenario) -> None:
     """The simulator's process is ours only where we start it, and thresholds speak of what is sampled."""
     health = scenario.target.health
     if health is not None and health.pid == OF_SIMULATOR and scenario.target.url != SIMULATOR:
-        sentence = "`pid` means the simulator that a run starts itself, but `url` is another target"
+        sentence = '`pid = "simulator"` works only with url = "simulator", but `url` is another target'
         table.source.report(("target", "health", "pid"), sentence)
     sampled = () if health is None else health.names
     rules = [(("thresholds",), each) for each in scenario.thresholds]
@@ -391,10 +416,12 @@ def _check_health(table: TomlTable, scenario: Scenario) -> None:
         split = split_target(rule.name)
         if split is not None and split[0] not in sampled:
             known = (
-                f"[target.health] samples {', '.join(sampled)}" if sampled else "there is no [target.health]"
+                f"[target.health] samples {', '.join(sampled)}"
+                if sampled
+                else "the scenario has no [target.health]"
             )
             at = _written_at(place, rule, scenario)
-            table.source.report(at, f"`{split[0]}` of the target is not sampled: {known}")
+            table.source.report(at, f"the metric `{split[0]}` of the target is not sampled: {known}")
 
 
 def _check_chaos(table: TomlTable, scenario: Scenario) -> None:
@@ -404,15 +431,21 @@ def _check_chaos(table: TomlTable, scenario: Scenario) -> None:
     if chaos.cut is not None and chaos.cut.at_ns >= end_ns:
         over = format_duration(end_ns)
         table.source.report(
-            ("chaos", "cut", "at"), f"the cut would come after the end of the run, which takes {over}"
+            ("chaos", "cut", "at"), f"the cut would come after the end of the run, which lasts {over}"
         )
     sends = scenario.traffic is not None and scenario.traffic.turns != 0
     for key, share in (("leavers", chaos.leavers), ("malformed", chaos.malformed)):
         if share and not sends:
-            table.source.report(("chaos", key), f"`{key}` is a share of turns, but no turn is sent")
+            table.source.report(
+                ("chaos", key),
+                f"`{key}` is a share of turns, but the scenario sends no turns",
+            )
     if chaos.malformed and any(turn.send is not None for turn in scenario.sent_turns.values()):
-        sentence = "`malformed` breaks messages on the socket, but turns are sent by HTTP; leave it out"
+        sentence = "remove `malformed`: it breaks messages of the WebSocket, but the turns are sent by HTTP"
         table.source.report(("chaos", "malformed"), sentence)
     elif chaos.malformed and scenario.protocol.name and scenario.protocol.events.match != "id":
-        sentence = "answers are matched by order here: the answer to a broken message would count for a turn"
-        table.source.report(("chaos", "malformed"), f"`malformed` cannot be measured, since {sentence}")
+        sentence = "the answer to a broken message would be taken for the answer to a turn"
+        table.source.report(
+            ("chaos", "malformed"),
+            f"remove `malformed`: answers are matched by order, so {sentence}",
+        )

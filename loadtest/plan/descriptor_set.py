@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 MAX_BYTES: Final = 4 * MIB
 """The largest descriptor set: all of one API with its imports has some 100 KiB."""
 
-MADE_BY: Final = "make it by `protoc --include_imports --descriptor_set_out=api.pb api.proto`"
+MADE_BY: Final = "make one with `protoc --include_imports --descriptor_set_out=api.pb api.proto`"
 
-MISSING: Final = "the codec `protobuf` needs the library protobuf, not installed here; run: " + install_line(
-    "protobuf", "protobuf"
+MISSING: Final = (
+    "the codec `protobuf` needs the library protobuf, which is not installed here; run: "
+    + install_line("protobuf", "protobuf")
 )
 
 MESSAGES: Final = ("send", "receive")
@@ -46,9 +47,12 @@ def read_descriptors(table: TomlTable) -> dict[str, object]:
         settings[key] = name
         if not table.has(key):
             what = "sent" if key == "send" else "received"
-            table.report("name", f'`{key}` is missing: the message that is {what}, such as "chat.v1.Message"')
+            table.report(
+                "name",
+                f'`{key}` is missing; write the message type that is {what}, such as "chat.v1.Message"',
+            )
         elif name and names is not None and name not in names:
-            table.report(key, f"`{key}`: there is no message `{name}` in {file}; {nearest(name, names)}")
+            table.report(key, f"`{key}`: {file} has no message type `{name}`; {nearest(name, names)}")
     if table.flag("defaults"):
         settings["defaults"] = True
     table.close()
@@ -66,7 +70,7 @@ def _file(table: TomlTable) -> DescriptorFile | None:
     """What ``descriptors`` names, read; or what was read before, in the settings that workers get."""
     written = table.take("descriptors")
     if written is None:
-        table.report("name", f"`descriptors` is missing: the compiled descriptor set; {MADE_BY}")
+        table.report("name", f"`descriptors` is missing: the path of a compiled descriptor set; {MADE_BY}")
         return None
     if isinstance(written, Mapping) and all(isinstance(written.get(key), str) for key in ("file", "base64")):
         return DescriptorFile(file=written["file"], base64=written["base64"])
@@ -119,16 +123,18 @@ def descriptors_of(content: str) -> Descriptors:
         raise ValueError(f"this is not a compiled descriptor set; {MADE_BY}") from None
     messages = sorted(_messages(found.file))
     if not messages:
-        raise ValueError(f"it has no messages; it may not be a descriptor set; {MADE_BY}")
+        raise ValueError(f"the file contains no message types, so it may not be a descriptor set; {MADE_BY}")
     missing = {name for file in found.file for name in file.dependency} - {file.name for file in found.file}
     if missing:
-        raise ValueError(f"it lacks `{min(missing)}`, which it imports; {MADE_BY}")
+        raise ValueError(f"the file imports `{min(missing)}`, but does not contain it; {MADE_BY}")
     pool = DescriptorPool()
     try:
         for file in found.file:
             pool.AddSerializedFile(file.SerializeToString())
     except (TypeError, ValueError) as error:
-        raise ValueError(f"its types do not fit together ({' '.join(str(error).split())[:200]}); {MADE_BY}")
+        raise ValueError(
+            f"the types in the file contradict each other ({' '.join(str(error).split())[:200]}); {MADE_BY}",
+        )
     return Descriptors(pool, messages)
 
 

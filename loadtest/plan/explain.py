@@ -110,13 +110,13 @@ def _plan(scenario: Scenario) -> Iterator[str]:
 def _target(scenario: Scenario) -> Iterator[str]:
     target = scenario.target
     if target.url == SIMULATOR:
-        yield "loadtest's own simulator, started for the run; every report will say SIMULATED"
+        yield "loadtest starts its own simulator for the run; every report will say SIMULATED"
         if target.faults:
             yield f"with the faults {', '.join(target.faults)}"
     else:
         yield public_url(target.url)
     if userinfo(target.url) is not None:
-        yield "Basic authorization with the user and the password in the URL, which are not shown"
+        yield "Basic authorization with the user and password of the URL (not shown here)"
     public = _written(scenario, "target")
     # What a run removes from its files and its screen is not shown here either.
     hidden = {HIDDEN, *written_secrets(target)}
@@ -127,7 +127,7 @@ def _target(scenario: Scenario) -> Iterator[str]:
                 continue
             yield f"{part}: {name} = {NOT_SHOWN if text in hidden else text}"
     if target.keep_cookies:
-        yield "each user sends the cookies that the target set back on its later connections"
+        yield "on later connections, each user sends the cookies that the target set"
     if target.identities:
         columns = ", ".join(target.identities[0])
         yield f"{format_count(len(target.identities))} identities, one per virtual user ({columns})"
@@ -160,7 +160,7 @@ def _prepared(scenario: Scenario) -> Iterator[str]:
         wanted = " or ".join(map(str, step.expect)) or "200 to 299"
         kept = ", ".join(f"{{{name}}}" for name in step.kept_names)
         keeps = f", gives {kept}" if kept else ""
-        undo = f"; taken back by {step.undo.method} {public_url(step.undo.url)}" if step.undo else ""
+        undo = f"; undone by {step.undo.method} {public_url(step.undo.url)}" if step.undo else ""
         told = f"{step.method} {public_url(step.url)}, {wanted} within {format_duration(step.within_ns)}"
         yield f"{step.name}: {told}{keeps}, {_OFTEN[step.once]}{undo}"
 
@@ -171,11 +171,14 @@ def _connections(scenario: Scenario, schedule: Schedule) -> Iterator[str]:
     pace = f"at {format_rate(load.connect_rate)}" if load.connect_rate else "as fast as possible"
     yield f"up to {format_count(schedule.users)} concurrent, opened {pace}"
     first, last = visits[0].connect_ns, visits[-1].connect_ns
-    yield f"the first is opened at {format_duration(first)}, the last at {format_duration(last)}"
+    yield f"the first connection opens at {format_duration(first)}, the last at {format_duration(last)}"
     if never := schedule.never_due:
-        yield f"{format_count(never)} are never opened, because the run ends before: they count as not ready"
+        yield (
+            f"{format_count(never)} connections never open, because the run ends first; they count as not"
+            " ready"
+        )
     if len(visits) > schedule.users:
-        yield f"{format_count(len(visits))} connects in total: some users leave and come back"
+        yield f"users connect {format_count(len(visits))} times in total, because some leave and come back"
     if load.stages:
         marks = (i * schedule.end_ns // MARKS for i in range(1, MARKS + 1))
         told = ", ".join(f"{_open_at(visits, at - 1)} at {format_duration(at)}" for at in marks)
@@ -219,9 +222,9 @@ def _told_auto_reply(reply: AutoReply) -> str:
 def _told_timed(beat: TimedBeat) -> str:
     sends = f"send {visible(shown_template(beat.send))} every {beat.every}"
     if beat.answer is None:
-        return f"{sends}; no answer is awaited"
+        return f"{sends}; loadtest expects no answer"
     within = f"within {format_duration(beat.within_ns)}, or the interval if that is shorter"
-    return f"{sends}; without {match_words(beat.answer)} {within}, the target is dead"
+    return f"{sends}; loadtest gives up the connection without {match_words(beat.answer)} {within}"
 
 
 def _told_keep(keep: Mapping[str, str]) -> str:
@@ -231,7 +234,7 @@ def _told_keep(keep: Mapping[str, str]) -> str:
 def _turns(scenario: Scenario, schedule: Schedule) -> Iterator[str]:
     traffic = scenario.traffic
     if traffic is None or traffic.turns == 0:
-        yield "none: connections open and stay open, and nothing is sent"
+        yield "none: connections stay open, and nothing is sent"
         yield from _settings(TRAFFIC_TABLE, scenario)
         return
     if scenario.load.model == "closed":
@@ -242,11 +245,11 @@ def _turns(scenario: Scenario, schedule: Schedule) -> Iterator[str]:
         share = conversation.weight / sum(each.weight for each in scenario.conversations)
         yield f"conversation {conversation.name} ({format_ratio(share)}): {_told_steps(conversation.steps)}"
     if scenario.conversations:
-        yield "a turn that is not complete breaks its conversation off; the seed draws ways and times"
+        yield "a turn that is not complete ends its conversation; the seed decides branches and think times"
     if traffic.mix:
         total = sum(traffic.mix.values())
         shares = (f"{name} {format_ratio(weight / total)}" for name, weight in traffic.mix.items())
-        yield f"kinds of turn, drawn by the seed: {', '.join(shares)}"
+        yield f"kinds of turn, chosen by the seed: {', '.join(shares)}"
     if traffic.turns is not None:
         yield f"at most {format_count(traffic.turns)} per connection; the run ends when all are done"
     yield from _settings(TRAFFIC_TABLE, scenario)
@@ -281,9 +284,12 @@ def _told_think(think: Think) -> str:
 
 
 def _closed(traffic: Traffic) -> Iterator[str]:
-    size = f"{traffic.burst} at once, " if traffic.burst > 1 else "one after the other, "
-    pause = f" and {format_duration(traffic.every_ns)} of think time" if traffic.every_ns else ""
-    yield f"closed model: {size}the next after the replies{pause}; the number of turns depends on the target"
+    size = f"{traffic.burst} turns at once" if traffic.burst > 1 else "one turn at a time"
+    pause = f"; then it thinks {format_duration(traffic.every_ns)}" if traffic.every_ns else ""
+    yield (
+        f"closed model: each connection sends {size} and waits for the replies{pause}; the target decides the"
+        " number of turns"
+    )
 
 
 def _open(schedule: Schedule, traffic: Traffic) -> Iterator[str]:
@@ -291,9 +297,16 @@ def _open(schedule: Schedule, traffic: Traffic) -> Iterator[str]:
     burst = f"bursts of {traffic.burst}" if traffic.burst > 1 else "single turns"
     often = f"every {format_duration(traffic.every_ns)} on each connection, " if traffic.every_ns else ""
     yield f"open model: {burst}, {often}{_WAYS[traffic.arrivals, traffic.phase]}"
-    yield f"{format_rate(schedule.turns_per_s or 0)} once all {format_count(schedule.users)} are connected"
+    yield (
+        f"{format_rate(schedule.turns_per_s or 0)} of turns once all {format_count(schedule.users)} users are"
+        " connected"
+    )
     due = schedule.due(visits)
-    yield f"{format_count(due)} fall due in the run" if due is not None else "too many to count in advance"
+    yield (
+        f"{format_count(due)} turns fall due in the run"
+        if due is not None
+        else "too many turns to count in advance"
+    )
     yield from _first_arrivals(schedule, visits)
 
 
@@ -332,7 +345,7 @@ def _message(scenario: Scenario, user: int, sent_size: SentSize) -> Iterator[str
             sent_size,
         )
     if traffic.data:
-        yield f"{format_count(len(traffic.data))} rows of data, used in turn"
+        yield f"{format_count(len(traffic.data))} rows of data, used one after the other"
 
 
 def _messages_of(
@@ -364,18 +377,21 @@ def _messages_of(
     yield from _steps_of(steps, shown) if steps else shown
     streamed = [step.chunks for step in steps if step.chunks is not None]
     if streamed:
-        yield f"of user {user}, with ids made up here; {_told_streams(streamed)}"
+        yield f"the message of user {user}, with example ids; {_told_streams(streamed)}"
         return
     if turn.send is None:
         size = sent_size(scenario.protocol, examples)
     else:
         written = format_bytes(sum(len(each.encode()) for each in examples))
-        size = f"{written} of a request by HTTP, beside the socket"
-    yield f"{size}; of user {user}, with ids made up here"
+        size = f"{written} in an HTTP request, not over the WebSocket"
+    yield f"{size}: the message of user {user}, with example ids"
     if steps:
-        yield "a turn is sent with its last message; turn.upload is the time from the first message to that"
+        yield (
+            "a turn counts as sent with its last message; turn.upload is the time from the first message to"
+            " the last"
+        )
     if any(each.embedded for each in texts):
-        yield "it is not JSON but contains JSON: values inside its quotes are JSON-escaped"
+        yield "the message is not JSON, but contains JSON: loadtest JSON-escapes the values inside its quotes"
 
 
 def _on_the_wire(protocol: Protocol, turn: TurnShape, text: str) -> str:
@@ -432,47 +448,57 @@ def _answer(scenario: Scenario) -> Iterator[str]:
         return
     events = scenario.protocol.events
     if events.match == "id":
-        yield f"an event belongs to the turn named at {' or '.join(events.turn)}"
+        yield f"an event belongs to the turn whose id is at {' or '.join(events.turn)}"
         for adopt in events.adopt:
-            yield f"`{adopt.id}` of {match_words(adopt.on)} is the target's own name of a turn"
+            yield f"the target's own id of a turn is `{adopt.id}` of {match_words(adopt.on)}"
     else:
         yield "an event belongs to the oldest turn in flight: one lost answer shifts all later answers"
         if not events.ordered:
-            yield "with several turns in flight on a connection times are not measured, unless `ordered`"
+            yield (
+                "times are not measured while several turns are in flight on a connection, unless `ordered`"
+                " is true"
+            )
     for name, kind in scenario.kinds.items():
         yield from (f"{name}: {line}" for line in _meaning(kind.events))
     if not scenario.kinds:
         yield from _meaning(events)
     if events.sent_at is not None:
         at = events.sent_at
-        yield f"the age of an event is from its `{at.path}` ({at.unit}) to its arrival: by two clocks"
+        yield (
+            f"the age of an event is the time from its `{at.path}` ({at.unit}) to its arrival, by two clocks"
+        )
     for beat in events.answer:
         yield f"requests of the target: {_told_auto_reply(beat)}"
     if scenario.turns_end:
-        yield f"it has timed out after {format_duration(scenario.traffic.timeout_ns)}"
+        yield f"a turn times out after {format_duration(scenario.traffic.timeout_ns)}"
 
 
 def _meaning(events: Events) -> Iterator[str]:
     """What the events of a turn mean for it."""
     ends = [f"with {_or(events.end)}"] if events.end else []
-    ends += [f"when all of {' and '.join(map(match_words, events.end_all))} came"] if events.end_all else []
+    ends += (
+        [f"when all of {' and '.join(map(match_words, events.end_all))} have come"] if events.end_all else []
+    )
     ends += [_told_count(events.count)] if events.count else []
     yield (
         f"a turn is complete {' or '.join(ends)}"
         if ends
-        else ("a turn never ends by itself (a subscription): all are abandoned; add end or count")
+        else (
+            "a turn never ends by itself (a subscription), so it counts as abandoned;"
+            " to end turns, add `end` or `count`"
+        )
     )
     if events.fail:
-        yield f"it has failed with {_or(events.fail)}"
+        yield f"a turn fails with {_or(events.fail)}"
     if events.required:
-        yield f"it must have had {' and '.join(map(match_words, events.required))}"
+        yield f"a complete turn must have received {' and '.join(map(match_words, events.required))}"
     if events.first:
-        yield f"its first content is {_or(events.first)}"
+        yield f"the first content of a turn is {_or(events.first)}"
     if events.audio:
-        yield f"its audio is {_or(events.audio)}"
+        yield f"the audio of a turn is {_or(events.audio)}"
     for match in (*events.matches, *events.ignore):
         for name, path in kept_by(match).items():
-            yield f"of {match_words(match)} `{path}` is kept as {{kept.{name}}}"
+            yield f"`{path}` of {match_words(match)} is kept as {{kept.{name}}}"
 
 
 def _sequence(scenario: Scenario, sent_size: SentSize) -> Iterator[str]:
@@ -487,7 +513,7 @@ def _sequence(scenario: Scenario, sent_size: SentSize) -> Iterator[str]:
         yield from turn_sequence(protocol, example, path, scenario.prepare)
     audience = scenario.protocol.events.audience
     if audience:
-        yield f"users for whom `{audience}` is the same get copies of each other's events"
+        yield f"users with the same `{audience}` get copies of each other's events"
 
 
 def _told_count(count: int | CountAt) -> str:
@@ -513,7 +539,7 @@ def _judged(scenario: Scenario) -> Iterator[str]:
     for name in scenario.turned_off:
         yield f"{name}: turned off"
     for rule in scenario.abort.rules:
-        yield f"the run ends early if {_told(rule)}, after {format_duration(scenario.abort.after_ns)}"
+        yield f"from {format_duration(scenario.abort.after_ns)} on, the run ends early if {_told(rule)}"
 
 
 def _whole_run(scenario: Scenario) -> Iterator[str]:

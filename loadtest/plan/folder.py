@@ -71,4 +71,4 @@ def check_kind(data: Mapping[str, object], wanted: str, name: str) -> None:
     """
     found = kind_of(data)
     if found not in {None, wanted}:
-        raise ConfigError([Problem(name, f"this is {found}, not {wanted}: {HOW[str(found)]}")])
+        raise ConfigError([Problem(name, f"this file is {found}, not {wanted}: {HOW[str(found)]}")])

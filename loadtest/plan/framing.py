@@ -50,11 +50,14 @@ def read_framing(table: TomlTable) -> Framing | None:
         binary=table.flag("binary"),
     )
     if framing.split and not (len(framing.split) == 1 and framing.split.isascii()):
-        table.report("split", f'`split` is one ASCII character, such as "\\n", not {quoted(framing.split)}')
+        table.report(
+            "split",
+            f'`split` must be one ASCII character, such as "\\n", not {quoted(framing.split)}',
+        )
     if len(framing.prefix) > LONGEST_PREFIX:
-        table.report("prefix", f"`prefix` may have {LONGEST_PREFIX} characters")
+        table.report("prefix", f"`prefix` may have at most {LONGEST_PREFIX} characters")
     if framing.spans and not framing.split:
-        table.report("spans", "`spans` needs `split`: without `split` each frame is one message")
+        table.report("spans", "`spans` works only with `split`: without `split` each frame is one message")
     table.close()
     return None if framing == Framing() else framing
 

@@ -34,7 +34,7 @@ def problem_of(name: str) -> str | None:
     written = _bare(name)
     bounds = _INT.fullmatch(written)
     if bounds is not None and int(bounds[1]) > int(bounds[2]):
-        return f"{{{written}}}: the first number is greater than the second"
+        return f"in {{{written}}} the first number is greater than the second"
     if bounds is None and _CHOICE.fullmatch(written) is None:
         return f"there is no placeholder {{{written}}}; {FORMS}"
     return None

@@ -52,12 +52,12 @@ def read_har(path: Path, wanted: str | None = None) -> HarSocket:
     where = str(path)
     try:
         if path.stat().st_size > MAX_HAR_BYTES:
-            raise ConfigError([Problem(where, f"is larger than {MAX_HAR_BYTES >> 20} MiB")])
+            raise ConfigError([Problem(where, f"the file is larger than {MAX_HAR_BYTES >> 20} MiB")])
         text = path.read_text("utf-8-sig")
     except UnicodeDecodeError:
-        raise ConfigError([Problem(where, "is not UTF-8 text, which every HAR file is")])
+        raise ConfigError([Problem(where, "the file is not UTF-8 text, so it is not a HAR file")])
     except OSError as error:
-        raise ConfigError([Problem(where, f"cannot be read: {error.strerror or error}")])
+        raise ConfigError([Problem(where, f"the file cannot be read: {error.strerror or error}")])
     return parse_har(text, where, wanted)
 
 
@@ -70,14 +70,18 @@ def parse_har(text: str, where: str, wanted: str | None = None) -> HarSocket:
     try:
         document = json.loads(text)
     except RecursionError:
-        raise ConfigError([Problem(where, "is nested too deeply for a HAR file")])
+        raise ConfigError([Problem(where, "the JSON in this file is nested too deeply")])
     except ValueError as error:
-        cut = "ends in the middle: it was not saved whole" if is_cut(error, text) else f"is not JSON: {error}"
+        cut = (
+            "the file ends in the middle of its JSON; save it again from the browser"
+            if is_cut(error, text)
+            else f"the file is not JSON: {error}"
+        )
         raise ConfigError([Problem(where, cut)])
     entries = document.get("log", {}) if isinstance(document, dict) else {}
     entries = entries.get("entries") if isinstance(entries, dict) else None
     if not isinstance(entries, list):
-        raise ConfigError([Problem(where, "is not a HAR file: it has no log.entries")])
+        raise ConfigError([Problem(where, "this is not a HAR file: it has no `log.entries`")])
     sockets = [
         replace(_socket(entry, where), earlier=tuple(entries[:at]))
         for at, entry in enumerate(entries)
@@ -106,12 +110,25 @@ def _socket(entry: Mapping[str, Any], where: str) -> HarSocket:
     found = entry.get("_webSocketMessages")
     messages = [each for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
     if len(messages) > MAX_FRAMES:
-        raise ConfigError([Problem(where, f"has a WebSocket of more than {MAX_FRAMES:,} messages")])
+        raise ConfigError(
+            [
+                Problem(
+                    where,
+                    f"a WebSocket in this file has more than {MAX_FRAMES:,} messages; record a shorter"
+                    " session",
+                )
+            ]
+        )
     times = [float(each["time"]) for each in messages if _is_number(each.get("time"))]
     began = min(times, default=0.0)
     if max(times, default=0.0) - began > MAX_SECONDS:
         raise ConfigError(
-            [Problem(where, "has a WebSocket whose messages lie decades apart: a time is wrong")]
+            [
+                Problem(
+                    where,
+                    "the messages of a WebSocket in this file are decades apart: one of their times is wrong",
+                )
+            ]
         )
     frames = tuple(frame for each in messages for frame in _frame(each, began))
     request = entry.get("request")
@@ -153,7 +170,8 @@ def _chosen(sockets: list[HarSocket], where: str, wanted: str | None, entries: i
     """
     if not sockets:
         sentence = (
-            f"holds no WebSocket among {format_count(entries)} requests: record it with the socket open"
+            f"the file has {format_count(entries)} requests, but no WebSocket; record again while the page"
+            " opens its WebSocket"
         )
         raise ConfigError([Problem(where, sentence)])
     fitting = [each for each in sockets if wanted is None or wanted in each.url]
@@ -164,8 +182,25 @@ def _chosen(sockets: list[HarSocket], where: str, wanted: str | None, entries: i
         f"{each.url.partition('?')[0]} ({len(each.frames)} messages)" for each in sockets[:MAX_TOLD]
     )
     if not fitting:
-        raise ConfigError([Problem(where, f"holds no WebSocket whose URL has {wanted!r}; it holds {told}")])
+        raise ConfigError(
+            [
+                Problem(
+                    where,
+                    f"no WebSocket in this file has {wanted!r} in its URL; the file has {told}",
+                )
+            ]
+        )
     if not spoken:
-        sentence = f"holds no message of a WebSocket ({told}): not every browser saves them; Chromium does"
+        sentence = (
+            f"the file has WebSockets ({told}), but none of their messages; record with Chromium, which saves"
+            " messages"
+        )
         raise ConfigError([Problem(where, sentence)])
-    raise ConfigError([Problem(where, f"contains several WebSockets; choose one with --socket: {told}")])
+    raise ConfigError(
+        [
+            Problem(
+                where,
+                f"the file contains several WebSockets; choose one with --socket: {told}",
+            )
+        ]
+    )

@@ -90,14 +90,16 @@ def read_http_url(table: TomlTable, key: str, default: str) -> str:
 def check_metric(table: TomlTable, metric: HealthMetric) -> HealthMetric:
     """The metric; what its keys ask of each other is reported."""
     if metric.name and (not NAME.fullmatch(metric.name) or metric.name in PROCESS_METRICS):
-        sentence = f"`name` must be of a to z, 0 to 9 and `_`, and none of {', '.join(PROCESS_METRICS)}"
-        table.report("name", f"{sentence}, not {quoted(metric.name)}")
+        sentence = (
+            f"`name` may contain a to z, 0 to 9 and `_`, and must differ from {', '.join(PROCESS_METRICS)}"
+        )
+        table.report("name", f"{sentence}; it is {quoted(metric.name)}")
     if bool(metric.series) == bool(metric.query):
-        sentence = "a metric needs `series` (of an endpoint) or `query` (of a Prometheus server), not both"
+        sentence = "a metric needs either `series` (of an endpoint) or `query` (of a Prometheus server)"
         table.source.report(table.path, sentence)
     if metric.query and (metric.labels or metric.rate):
         key = "labels" if metric.labels else "rate"
-        table.report(key, f"`{key}` needs `series`; in a `query`, write it in PromQL")
+        table.report(key, f"`{key}` works only with `series`; with `query`, write it in PromQL")
     return metric
 
 
@@ -105,15 +107,22 @@ def check_health(table: TomlTable, health: Health) -> Health:
     """The table; what its keys ask of each other is reported."""
     given = [key for key in ("pid", "container", "node", "endpoint") if table.has(key)]
     if len(given) > 1:
-        table.report(given[1], f"`{given[1]}` and `{given[0]}` both say whose CPU it is; leave one out")
+        table.report(
+            given[1],
+            f"`{given[1]}` and `{given[0]}` both set whose CPU is sampled; remove one of them",
+        )
     if not given and not health.metrics:
         sentence = (
-            "name what to sample: `pid`, `container`, `node`, `endpoint` or `[[target.health.metrics]]`"
+            "[target.health] samples nothing; add `pid`, `container`, `node`, `endpoint` or"
+            " `[[target.health.metrics]]`"
         )
         table.source.report(table.path, sentence)
     names = [each.name for each in health.metrics if each.name]
     for name in sorted({name for name in names if names.count(name) > 1}):
         table.report("metrics", f"two metrics have the name `{name}`")
     if len(health.metrics) > MAX_METRICS:
-        table.report("metrics", f"at most {MAX_METRICS} metrics are sampled, not {len(health.metrics)}")
+        table.report(
+            "metrics",
+            f"[target.health] may have at most {MAX_METRICS} metrics, not {len(health.metrics)}",
+        )
     return health

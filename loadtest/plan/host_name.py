@@ -13,9 +13,9 @@ def host_problem(host: str) -> str | None:
     try:
         host.encode("idna")
     except UnicodeError:
-        return f"names a host that no name server can hold (empty or overlong part): {quoted(host)}"
+        return f"contains an invalid host name (a part of it is empty or too long): {quoted(host)}"
     if holds_controls(host):
-        return f"names a host with a control character: {quoted(host)}"
+        return f"contains a host name with a control character: {quoted(host)}"
     return None
 
 

@@ -107,7 +107,10 @@ class Key:
             # What an option says holds, under either name.
             given = [name for name in names if (*table.path, name) in table.source.overridden]
             if not given:
-                table.report(self.alias, f"`{self.alias}` is the same as `{self.name}`; leave one out")
+                table.report(
+                    self.alias,
+                    f"`{self.alias}` means the same as `{self.name}`; remove one of them",
+                )
             names = given or names
         return names[0] if names else self.name
 
@@ -264,7 +267,7 @@ PAIRS = KeyType(lambda table, key, _: table.pairs(key), dict)
 def _read_share(table: TomlTable, key: str, default: float) -> float:
     share = table.ratio(key, default)
     if not share:
-        table.report(key, f"`{key}` must be more than 0; to turn it off, leave the table out")
+        table.report(key, f"`{key}` must be more than 0; to turn it off, remove the table")
     return share
 
 
@@ -279,7 +282,7 @@ def _read_effect(table: TomlTable, key: str, default: T) -> float | T:
         table.report(key, f"`{key}`: {error}")
         return default
     if effect is None or not 0 < effect < 1:
-        table.report(key, f'`{key}` must be a share between 0 and 100 %, such as "5%", not {quoted(value)}')
+        table.report(key, f'`{key}` must be above 0 and below 100 %, such as "5%", not {quoted(value)}')
         return default
     return effect
 
@@ -292,7 +295,7 @@ def _read_byte_rate(table: TomlTable, key: str, default: int) -> int:
     value = table.take(key)
     size, slash, second = value.partition("/") if isinstance(value, str) else ("", "", "")
     if not slash or second.strip() != "s":
-        table.report(key, f'`{key}` must be a size a second, such as "4KiB/s", not {quoted(value)}')
+        table.report(key, f'`{key}` must be a size per second, such as "4KiB/s", not {quoted(value)}')
         return default
     try:
         pace = parse_bytes(size)
@@ -300,7 +303,7 @@ def _read_byte_rate(table: TomlTable, key: str, default: int) -> int:
         table.report(key, f"`{key}`: {error}")
         return default
     if not pace:
-        table.report(key, f"`{key}` must be more than 0: a user who reads nothing at all is never done")
+        table.report(key, f"`{key}` must be more than 0: a user who reads nothing never finishes")
     return pace or default
 
 
@@ -348,7 +351,7 @@ def _read_mix(table: TomlTable, key: str, default: Mapping[str, int]) -> Mapping
     if not weights and isinstance(table.data.get(key), Mapping):
         table.report(key, f"`{key}` must name at least one kind of turn, such as {{ ask = 8, cancel = 1 }}")
     if len(weights) > MAX_KINDS:
-        table.report(key, f"`{key}` may name {MAX_KINDS} kinds at most, not {len(weights)}")
+        table.report(key, f"`{key}` may name at most {MAX_KINDS} kinds of turn, not {len(weights)}")
         return default
     return weights
 
@@ -420,10 +423,10 @@ def _check_header(header: list[str], name: str) -> None:
         raise ConfigError([Problem(name, "the file is empty; its first line must name the columns")])
     for column in header:
         if not is_column(column):
-            wrong = f'"{cut(column)}" cannot name a column: letters, digits and `_` only'
+            wrong = f'"{cut(column)}" cannot be the name of a column: use letters, digits and `_`'
             raise ConfigError([Problem(f"{name}:1", wrong)])
         if header.count(column) > 1:
-            raise ConfigError([Problem(f"{name}:1", f"the column `{column}` is there twice")])
+            raise ConfigError([Problem(f"{name}:1", f"two columns have the name `{column}`")])
 
 
 def _whole_rows(reader: Any, width: int, name: str) -> Iterator[list[str]]:
@@ -435,7 +438,7 @@ def _whole_rows(reader: Any, width: int, name: str) -> Iterator[list[str]]:
         if len(row) == width:
             yield row
         elif len(problems) < 10:
-            wrong = f"this row has {len(row)} values for {width} columns"
+            wrong = f"this row has {len(row)} values, but the header has {width} columns"
             problems.append(Problem(f"{name}:{reader.line_num}", wrong))
     if problems:
         raise ConfigError(problems)
@@ -447,13 +450,16 @@ def _inline_rows(table: TomlTable, key: str) -> DataRows:
         values: dict[str, str] = {}
         for column, value in row.data.items():
             if not is_column(column):
-                row.report(column, f"`{cut(column)}` cannot name a column: letters, digits and `_` only")
+                row.report(
+                    column,
+                    f"`{cut(column)}` cannot be the name of a column: use letters, digits and `_`",
+                )
             elif isinstance(value, (str, int, float)):
                 values[column] = plain(value)
             else:
                 row.report(column, f"`{column}` must be text or a number, not {quoted(value)}")
         if rows and values.keys() != rows[0].keys():
-            row.source.report(row.path, f"every row of `{key}` must have the columns of the first")
+            row.source.report(row.path, f"every row of `{key}` must have the same columns as the first row")
         rows.append(values)
     if not rows:
         table.report(key, f"`{key}` has no rows")
@@ -471,7 +477,11 @@ def read_thresholds(table: TomlTable, stage: int | None = None) -> tuple[Thresho
         thresholds = _thresholds_of(table, written, stage)
         for name in dict.fromkeys(each.name for each in thresholds):
             if written_as.setdefault(name, written) != written:
-                table.report(written, f"`{written}` is the same as `{written_as[name]}`; give both as a list")
+                table.report(
+                    written,
+                    f"`{written}` means the same as `{written_as[name]}`; write one key with a list of both"
+                    " limits",
+                )
         found += thresholds
     return tuple(found)
 
@@ -508,7 +518,10 @@ def _read_and_turned_off(
     for name in names:
         if name not in STATED_BY:
             known = ", ".join(f"`{each}`" for each in STATED_BY)
-            inner.report(name, f'"{TURNED_OFF}" turns off what is judged by default: {known}, not `{name}`')
+            inner.report(
+                name,
+                f'"{TURNED_OFF}" can turn off only the default thresholds ({known}), not `{name}`',
+            )
     rest = {name: written for name, written in inner.data.items() if written != TURNED_OFF}
     thresholds = read_thresholds(TomlTable(rest, inner.source, inner.path))
     return thresholds, tuple(name for name in names if name in STATED_BY)
@@ -545,7 +558,7 @@ MAX_PRIMARY = 6
 def _read_primary(table: TomlTable, key: str, _: object) -> tuple[str, ...]:
     named = [name for each in table.texts(key) if (name := _resolved(table, key, each)) is not None]
     if len(set(named)) > MAX_PRIMARY:
-        table.report(key, f"`{key}` may name {MAX_PRIMARY} metrics at most, not {len(set(named))}")
+        table.report(key, f"`{key}` may name at most {MAX_PRIMARY} metrics, not {len(set(named))}")
     return tuple(dict.fromkeys(named))
 
 

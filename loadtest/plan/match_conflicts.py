@@ -50,15 +50,15 @@ def conflicts(protocol: Protocol) -> Iterator[str]:
     for rule in rules:
         why = never_true(rule.wanted) or _no_group(rule.wanted, groups)
         if why:
-            yield f"`{rule.named}` can never be true: {why}"
+            yield f"`{rule.named}` never matches an event: {why}"
         else:
             possible.append(rule)
     for place, rule in enumerate(possible):
         before = _before(rule, place, possible)
         if before is not None:
             yield (
-                f"`{rule.named}` never decides: every such event also fits `{before.named}`,"
-                f" which decides first{_instead(rule, before)}"
+                f"`{rule.named}` has no effect: `{before.named}` is checked first and matches every such"
+                f" event{_instead(rule, before)}"
             )
 
 
@@ -81,8 +81,8 @@ def _instead(rule: _Rule, before: _Rule) -> str:
         if each.path is not None and each.how == "in" and each not in before.wanted:
             values = "|".join(map(re.escape, each.wanted))
             return (
-                f'; `{each.path} = {{ regex = "^(?!({values})$)" }}` in that one leaves it out,'
-                f' and a second one with `lacks = "{each.path}"` takes those that have none'
+                f'; exclude these events there with `{each.path} = {{ regex = "^(?!({values})$)" }}`,'
+                f' and add a second `fail` with `lacks = "{each.path}"` for events without this value'
             )
     return ""
 
@@ -100,5 +100,5 @@ def _no_group(wanted: Sequence[FieldTest], groups: set[str] | None) -> str:
         return ""
     for each in wanted:
         if each.path is not None and each.path not in groups and each.how != "lacks":
-            return f"`{each.path}` is not a group of `pattern`"
+            return f"`pattern` has no group named `{each.path}`"
     return ""

@@ -32,7 +32,7 @@ def checked_match(match: object) -> Match:
     found = read_match(TomlTable({"match": match}, source), "match")
     if found is None or source.problems:
         why = "; ".join(problem.sentence for problem in source.problems) or "there is none"
-        raise ValueError(f"a match is an event type or a table of conditions: {why}")
+        raise ValueError(f"a match must be an event type or a table of conditions: {why}")
     return found
 
 
@@ -58,7 +58,7 @@ def read_pairs(table: TomlTable, key: str) -> tuple[tuple[Match, Match], ...]:
         path = (*table.path, key, index)
         if not isinstance(pair, list) or len(pair) != 2:
             table.source.report(
-                path, f'`{key}` must hold pairs such as ["begun", "done"], not {quoted(pair)}'
+                path, f'`{key}` must be a list of pairs such as ["begun", "done"], not {quoted(pair)}'
             )
             continue
         first, second = (_match(table, (*path, place), key, one) for place, one in enumerate(pair))
@@ -76,7 +76,7 @@ def check_path(table: TomlTable, at: KeyPath, path: object) -> None:
     if not all(parts) or any(c.isspace() for c in path):
         table.source.report(at, f'{quoted(path)} is not a path; write keys and dots, such as "data.run_id"')
     elif len(parts) > DEEPEST_PATH:
-        table.source.report(at, f"{quoted(path)} is deeper than {DEEPEST_PATH} keys")
+        table.source.report(at, f"the path {quoted(path)} has more than {DEEPEST_PATH} keys")
 
 
 def _match(table: TomlTable, at: KeyPath, key: str, value: object) -> Match | None:
@@ -84,14 +84,20 @@ def _match(table: TomlTable, at: KeyPath, key: str, value: object) -> Match | No
     if isinstance(value, str) and value:
         return value
     if value == {}:
-        table.source.report(at, f'`{key}` must say what to look for, such as {{ type = "ready" }}')
+        table.source.report(at, f'`{key}` is empty; write what to look for, such as {{ type = "ready" }}')
         return None
     if not isinstance(value, Mapping):
-        table.source.report(at, f"`{key}` must be an event type or a table, {_FORMS}, not {quoted(value)}")
+        table.source.report(
+            at,
+            f"`{key}` must be an event type or a table, such as {_FORMS}, not {quoted(value)}",
+        )
         return None
     problems = len(table.source.problems)
     if all(is_keep(name, wanted) for name, wanted in value.items()):
-        table.source.report(at, f"`{key}` says what to keep, but not from which event; {_FORMS}")
+        table.source.report(
+            at,
+            f"`{key}` names what to keep, but no event to keep it from; add a condition, such as {_FORMS}",
+        )
     for name, wanted in value.items():
         _check_condition(table, (*at, name), name, wanted)
     return value if len(table.source.problems) == problems else None
@@ -101,7 +107,7 @@ def check_keep(table: TomlTable, at: KeyPath, keep: Mapping[str, object]) -> Non
     """A table of names, and the paths of the values that are kept under them."""
     for name, path in keep.items():
         if not is_column(name):
-            sentence = f"{quoted(name)} cannot be kept: a name has letters, digits and `_` only"
+            sentence = f"{quoted(name)} cannot be the name of a kept value: use letters, digits and `_`"
             table.source.report((*at, name), sentence)
         check_path(table, (*at, name), path)
 
@@ -115,7 +121,7 @@ def _check_condition(table: TomlTable, at: KeyPath, name: str, wanted: object) -
         for path in paths:
             check_path(table, at, path)
         if not paths:
-            table.source.report(at, f'`{name}` must name a path, such as "error"')
+            table.source.report(at, f'`{name}` must be a path, such as "error"')
         return
     if name in TESTS:
         _check_test(table, at, name, wanted)
@@ -127,7 +133,7 @@ def _check_condition(table: TomlTable, at: KeyPath, name: str, wanted: object) -
         for how, value in wanted.items():
             _check_test(table, (*at, how), how, value)
     elif isinstance(wanted, list):
-        table.source.report(at, f"`{name}` cannot be a list; write {{ in = [...] }} if one of several fits")
+        table.source.report(at, f"`{name}` cannot be a list; to allow several values, write {{ in = [...] }}")
     elif not _is_value(wanted):
         sentence = f"`{name}` must be text, a number, true or false, not {quoted(wanted)}"
         table.source.report(at, sentence)
@@ -136,7 +142,7 @@ def _check_condition(table: TomlTable, at: KeyPath, name: str, wanted: object) -
 def _check_test(table: TomlTable, at: KeyPath, how: str, wanted: object) -> None:
     """One of ``in``, ``prefix`` and ``regex``, with what it is held against."""
     if how not in TESTS:
-        table.source.report(at, f"`{how}` is not a condition for a value; {nearest(how, TESTS)}")
+        table.source.report(at, f"there is no condition `{how}`; {nearest(how, TESTS)}")
     elif how == "in":
         if not isinstance(wanted, list) or not wanted or not all(map(_is_value, wanted)):
             sentence = f'`in` must be a list of values such as ["failed", 3, true], not {quoted(wanted)}'

@@ -31,15 +31,15 @@ def _never_at(path: str | None, tests: Sequence[FieldTest]) -> str:
     """Why nothing can meet all conditions on one path."""
     how = {each.how for each in tests}
     if {"has", "lacks"} <= how:
-        return f"{_name(path)} must be present and absent"
+        return f"it requires {_name(path)} to be both present and absent"
     values = _values(tests)
     if values is not None and not values:
-        return f"no value of {_name(path)} fits all conditions"
+        return f"no value of {_name(path)} fits all its conditions"
     if "lacks" in how and (how & {"prefix", "regex"} or (values is not None and NULL not in values)):
-        return f"{_name(path)} must be absent and have a value"
+        return f"it requires {_name(path)} to be absent and also to have a value"
     prefixes = sorted((each.wanted[0] for each in tests if each.how == "prefix"), key=len)
     if any(not prefixes[-1].startswith(each) for each in prefixes):
-        return f"{_name(path)} cannot have two different beginnings"
+        return f"it requires {_name(path)} to begin with two different texts"
     return ""
 
 
@@ -64,11 +64,13 @@ def _never_below(outer: FieldTest, inner: FieldTest) -> str:
     if not inner.path.startswith(f"{outer.path}."):
         return ""
     if outer.how == "lacks":
-        return f"{_name(outer.path)} must be absent and {_name(inner.path)} present"
+        return (
+            f"it requires {_name(outer.path)} to be absent, but {_name(inner.path)} inside it to be present"
+        )
     is_scalar = outer.how in {"prefix", "regex"} or (outer.how == "in" and not _holds_more(outer))
     if not is_scalar:
         return ""
-    return f"{_name(outer.path)} is a single value, but {_name(inner.path)} must be in it"
+    return f"it requires {_name(outer.path)} to be a single value, but also to contain {_name(inner.path)}"
 
 
 def _holds_more(test: FieldTest) -> bool:

@@ -24,13 +24,13 @@ def read_messages(table: TomlTable) -> tuple[MessageStep, ...]:
     if value is None:
         return ()
     if table.has("message"):
-        table.report(key, "`message` and `messages` both say what is sent; leave one out")
+        table.report(key, "`message` and `messages` both set what is sent; remove one of them")
     if not isinstance(value, list) or not value:
         forms = '["...", { pause = "20ms" }, { wait = MATCH }, "..."]'
         table.report(key, f"`{key}` must be a list such as {forms}, not {quoted(value)}")
         return ()
     if len(value) > MAX_STEPS:
-        table.report(key, f"`{key}` may have {MAX_STEPS} entries at most, not {len(value)}")
+        table.report(key, f"`{key}` may have at most {MAX_STEPS} entries, not {len(value)}")
         return ()
     steps = [_read_message(table, index, each) for index, each in enumerate(value)]
     _check_order(table, steps)
@@ -46,13 +46,13 @@ def _check_order(table: TomlTable, steps: list[MessageStep | None]) -> None:
     last = len(steps) - 1
     for index, step in enumerate(steps[:-1]):
         if step is not None and step.interrupt is not None:
-            report(index, "`interrupt` must be the last of `messages`: the user interrupts the answer")
+            report(index, "move `interrupt` to the end of `messages`: it interrupts the answer to them")
     if last and (step := steps[-1]) is not None and step.interrupt is not None:
         last -= 1
     for index, which in ((0, "first"), (last, "last")):
         step = steps[index]
         if step is not None and step.send is None and step.chunks is None:
-            report(index, f"the {which} of `messages` must send something: a text, or `chunks`")
+            report(index, f"the {which} entry of `messages` must send something: a text or `chunks`")
 
 
 def _read_message(table: TomlTable, index: int, value: object) -> MessageStep | None:
@@ -61,7 +61,7 @@ def _read_message(table: TomlTable, index: int, value: object) -> MessageStep | 
     if isinstance(value, str) and value:
         return MessageStep(send=value)
     if not isinstance(value, Mapping):
-        wrong = f"must be text that is sent, or a table with {KNOWN}, not {quoted(value)}"
+        wrong = f"must be a text to send or a table with {KNOWN}, not {quoted(value)}"
         table.source.report(at, f"an entry of `messages` {wrong}")
         return None
     inner = TomlTable(value, table.source, at)
@@ -75,10 +75,10 @@ def _read_message(table: TomlTable, index: int, value: object) -> MessageStep | 
         interrupt=_read_interrupt(inner.table("interrupt")) if inner.has("interrupt") else None,
     )
     if len(kinds) != 1:
-        table.source.report(at, f"an entry of `messages` has one of {KNOWN}, and not {len(kinds)}")
+        table.source.report(at, f"an entry of `messages` must have exactly one of {KNOWN}, not {len(kinds)}")
     if inner.has("within") and not inner.has("wait"):
         inner.report("within", "`within` needs `wait`")
-    inner.close({"send": "a message is the text alone, without a table"})
+    inner.close({"send": "write a message as a text, without a table"})
     read = (step.wait, step.pause_ns, step.chunks, step.interrupt)
     return step if len(kinds) == 1 and any(each is not None for each in read) else None
 

@@ -72,10 +72,13 @@ def _sets(sets: tuple[str, ...], problems: list[Problem]) -> Iterator[Assignment
         shown = f"{key}={UNSHOWN}" if hidden else text
         where = printable(f"--set {cut(shown)}")
         if not equals:
-            problems.append(Problem(where, "write KEY=VALUE, such as load.connections=20"))
+            problems.append(Problem(where, "this is not KEY=VALUE; write for example load.connections=20"))
         elif not path:
             problems.append(
-                Problem(where, f"`{printable(cut(key.strip()))}` is not a key; write e.g. load.connections")
+                Problem(
+                    where,
+                    f"`{printable(cut(key.strip()))}` is not a key; write for example load.connections",
+                )
             )
         else:
             yield Assignment(path, _value(value), where)
@@ -107,7 +110,12 @@ def _set_of_population(
     names = [str(row.get("name")) if isinstance(row, Mapping) else "" for row in rows]
     if name not in names:
         known = nearest(name, names) if names else "the scenario has no [[population]]"
-        problems.append(Problem(change.where, f"no population is named `{printable(cut(name))}`; {known}"))
+        problems.append(
+            Problem(
+                change.where,
+                f"no population has the name `{printable(cut(name))}`; {known}",
+            )
+        )
         return
     index = names.index(name)
     below: dict[KeyPath, str] = {}
@@ -140,7 +148,7 @@ def applied(
             below = table.get(part, {})
             if not isinstance(below, Mapping):
                 wrong = ".".join(change.path[: depth + 1])
-                sentence = f"`{printable(cut(wrong))}` is not a table; nothing can be set in it"
+                sentence = f"`{printable(cut(wrong))}` is not a table, so keys in it cannot be set"
                 problems.append(Problem(change.where, sentence))
                 break
             copy = dict(below)

@@ -47,9 +47,9 @@ def parse_period(text: str) -> Period:
     if match is not None and match[2] in NS_PER:
         return Period(None, match[1], NS_PER[match[2]])
     if "{" in text:
-        raise ValueError('write a kept value and a unit, such as "{kept.interval}ms"')
+        raise ValueError('this is not a kept value with a unit; write for example "{kept.interval}ms"')
     ns = parse_duration(text)
     if not MIN_NS <= ns <= MAX_NS:
         bounds = f"from {format_duration(MIN_NS)} to {format_duration(MAX_NS)}"
-        raise ValueError(f"it must be {bounds}, not {format_duration(ns)}")
+        raise ValueError(f"the interval must be {bounds}, not {format_duration(ns)}")
     return Period(ns)

@@ -105,9 +105,7 @@ def with_populations(document: TomlTable, scenario: Scenario) -> Scenario:
     for key in ("connections", "connect_rate"):
         if ("load", key) in document.source.overridden:
             instead = f"--set population.{parts[0].name}.load.{key}=..."
-            document.source.report(
-                ("load", key), f"each population has a `{key}` of its own; write {instead}"
-            )
+            document.source.report(("load", key), f"each population has its own `{key}`; write {instead}")
     load = replace(scenario.load, connections=sum(_most(each.scenario.load) for each in parts))
     promised = (
         replace(rule, name=name)
@@ -133,13 +131,16 @@ def _check_names(document: TomlTable, parts: tuple[Population, ...]) -> None:
     for index, each in enumerate(parts):
         at = ("population", index, "name")
         if each.name and not TAG.fullmatch(each.name):
-            what = "cannot name a population: letters, digits, `_` and `-` only, 32 at most"
+            what = "cannot be the name of a population: use letters, digits, `_` and `-`, at most 32"
             document.source.report(at, f"{quoted(each.name)} {what}")
         if each.name in [other.name for other in parts[:index]]:
-            document.source.report(at, f"there are two populations named {quoted(each.name)}")
+            document.source.report(at, f"two populations have the name {quoted(each.name)}")
         if each.name in kinds | said:
             what = "a kind of turn" if each.name in kinds else "a conversation"
-            sentence = f"{quoted(each.name)} is also the name of {what}; thresholds could mean either"
+            sentence = (
+                f"{quoted(each.name)} is also the name of {what}; rename one, because thresholds use both"
+                " names"
+            )
             document.source.report(at, sentence)
 
 
@@ -148,7 +149,7 @@ def _check_part(document: TomlTable, index: int, part: Scenario, scenario: Scena
     place: KeyPath = ("population", index)
     for table, key, value in OF_THE_RUN:
         if value(part) != value(scenario):
-            sentence = f"`{key}` is the same for all populations; write it only in [{table}] of the file"
+            sentence = f"`{key}` is the same for all populations; move it to [{table}] of the file"
             at = "stages" if key == "duration" and part.load.stages else key
             document.source.report((*place, table, at), sentence)
     for rule in _of_stages(part):
@@ -157,6 +158,7 @@ def _check_part(document: TomlTable, index: int, part: Scenario, scenario: Scena
             document.source.report(where, f"`{rule.name}` exists only for all populations together")
     if part.chaos.slow_readers is not None:
         sentence = (
-            "`slow_readers` cannot be used with [[population]]: their times are not separated by population"
+            "`slow_readers` cannot be used with [[population]]: loadtest does not separate the times of slow"
+            " readers by population"
         )
         document.source.report((*place, "chaos", "slow_readers"), sentence)

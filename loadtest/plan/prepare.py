@@ -143,7 +143,7 @@ def read_json(table: TomlTable, key: str, default: object) -> object:
     """Any value that JSON can hold."""
     value = table.take(key)
     if not is_plain(value):
-        table.report(key, f"`{key}` must be a value of JSON: text, numbers, true, false, lists, tables")
+        table.report(key, f"`{key}` must be a JSON value: text, a number, true, false, a list or a table")
         return default
     return value
 
@@ -156,7 +156,10 @@ def read_expect(table: TomlTable, key: str, default: tuple[int, ...]) -> tuple[i
         isinstance(each, int) and not isinstance(each, bool) and 200 <= each <= 599 for each in statuses
     )
     if not good:
-        table.report(key, f"`{key}` must be a status from 200 to 599, or a list of such, not {quoted(value)}")
+        table.report(
+            key,
+            f"`{key}` must be an HTTP status from 200 to 599 or a list of them, not {quoted(value)}",
+        )
         return default
     return tuple(statuses)
 
@@ -171,21 +174,26 @@ def finish_request(table: TomlTable, request: R) -> R:
     given = [method for method in METHODS if getattr(request, method)]
     if len(given) != 1:
         ways = ", ".join(f"`{method}`" for method in METHODS)
-        also = f", not of {' and '.join(f'`{each}`' for each in given)}" if given else ""
-        sentence = f"a request needs the URL under one of {ways}{also}"
+        also = f", not under {' and '.join(f'`{each}`' for each in given)}" if given else ""
+        sentence = f"a request needs its URL under exactly one of {ways}{also}"
         table.source.report(table.path, sentence)
     for method in given:
         if wrong := _wrong_url(getattr(request, method)):
             table.report(method, f"`{method}` {wrong}")
     if request.json is not None and request.form:
-        table.report("form", "`form` and `json` are both a body; leave one out")
+        table.report("form", "`form` and `json` both set the body; remove one of them")
     if (request.json is not None or request.form) and given in (["get"], ["delete"]):
-        table.report(given[0], f"a `{given[0]}` request has no body; leave out `json` and `form`")
+        table.report(given[0], f"a `{given[0]}` request has no body; remove `json` and `form`")
     for name, text in request.headers.items():
         if not is_token(name):
-            table.source.report((*table.path, "headers", name), f"{quoted(name)} cannot name a header")
+            table.source.report(
+                (*table.path, "headers", name),
+                f"{quoted(name)} cannot be the name of a header",
+            )
         if not is_header_value(text):
-            sentence = f"the value of `{name}` has characters that no header can have"
+            sentence = (
+                f"the value of the header `{name}` contains characters that are not allowed in a header"
+            )
             table.source.report((*table.path, "headers", name), sentence)
     return request
 
@@ -195,18 +203,18 @@ def _wrong_url(url: str) -> str:
     if ALONE.fullmatch(url):
         return ""
     if any(c.isspace() or not c.isprintable() for c in url) or "#" in url:
-        return "must not hold a space or a `#`"
+        return "must not contain a space or a `#`"
     if url.startswith("/") and not url.startswith("//"):
         return ""
     scheme = url.partition("://")[0].lower()
     if scheme not in {"http", "https"}:
-        return f"must be a path that begins with /, or a URL of http:// or https://, not {quoted(url)}"
+        return f"must be a path that begins with /, or an http:// or https:// URL, not {quoted(url)}"
     try:
         host = urlsplit(url).hostname
     except ValueError:
         host = None
     if not host:
-        return f"names no host: {quoted(url)}"
+        return f"has no host: {quoted(url)}"
     return (None if "{" in host else host_problem(host)) or ""
 
 
@@ -214,9 +222,12 @@ def finish_step(table: TomlTable, step: PrepareStep) -> PrepareStep:
     """The step; its mistakes are reported."""
     finish_request(table, step)
     if step.name and not STEP_NAME.fullmatch(step.name):
-        table.report("name", f"{quoted(step.name)} cannot name a step: letters, digits, `_`, `-`, 32 at most")
+        table.report(
+            "name",
+            f"{quoted(step.name)} cannot be the name of a step: use letters, digits, `_` and `-`, at most 32",
+        )
     if len(step.keep) > MAX_KEPT:
-        table.report("keep", f"`keep` may name {MAX_KEPT} values at most, not {len(step.keep)}")
+        table.report("keep", f"`keep` may have at most {MAX_KEPT} values, not {len(step.keep)}")
     for name, place in step.keep.items():
         if wrong := _wrong_keep(name, place):
             table.source.report((*table.path, "keep", name), wrong)
@@ -225,15 +236,15 @@ def finish_step(table: TomlTable, step: PrepareStep) -> PrepareStep:
 
 def _wrong_keep(name: str, place: str) -> str:
     if not is_column(name):
-        return f"{quoted(name)} is not a name of a value: letters, digits and `_` only"
+        return f"{quoted(name)} cannot be the name of a value: use letters, digits and `_`"
     for kind in (FROM_HEADER, FROM_COOKIE):
         if place.startswith(kind):
             wanted = place.removeprefix(kind)
-            return "" if is_token(wanted) else f"`{name}`: {quoted(place)} names no {kind.rstrip(':')}"
+            return "" if is_token(wanted) else f"`{name}`: {quoted(place)} does not name a {kind.rstrip(':')}"
     keys = place.split(".")
     if not place or not all(keys) or len(keys) > LONGEST_PATH:
         ways = '"data.0.id" (of JSON), "header:Location" or "cookie:sid"'
-        return f"`{name}`: {quoted(place)} is not a place in an answer; write one such as {ways}"
+        return f"`{name}`: {quoted(place)} is not a place in an answer; write for example {ways}"
     return ""
 
 
@@ -246,17 +257,17 @@ def wrong_order(steps: Steps) -> Iterator[tuple[int, str]]:
     kept: dict[str, PrepareStep] = {}
     for index, step in enumerate(steps):
         if step.name in [other.name for other in steps[:index]]:
-            yield index, f"there are two steps named {quoted(step.name)}"
+            yield index, f"two steps have the name {quoted(step.name)}"
         asked = {name for text in step.texts for name in Template.parse(text).names}
         for name in sorted(asked):
             if not name.startswith(f"{PREPARED}."):
                 continue
             giver = kept.get(name)
             if giver is None:
-                yield index, f"{{{name}}} is not kept by a step before this one"
+                yield index, f"this step uses {{{name}}}, but no earlier step has it in its `keep`"
             elif rank[giver.once] > rank[step.once]:
                 often = f'once = "{step.once}"'
-                yield index, f"{{{name}}} is kept more often than this step is done ({often})"
+                yield index, f"this step runs less often ({often}) than the step that keeps {{{name}}}"
         if step.once == "process" and any(name.startswith("user.") for name in asked):
-            yield index, 'a step that is done once = "process" is of no user: `{user....}` has no value there'
+            yield index, 'with once = "process" a step belongs to no user, so `{user....}` has no value'
         kept.update(dict.fromkeys(step.kept_names, step))

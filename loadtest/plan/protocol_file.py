@@ -127,7 +127,10 @@ def read_protocol(table: TomlTable, name: str, about: str = "") -> Protocol:
         table.source.report(_written_at(table, path), sentence)
     names = {name for name in kept_names(protocol) if name.startswith(KEPT)}
     if len(names) > MAX_KEPT:
-        table.source.report(table.path, f"`keep` uses {len(names)} names; at most {MAX_KEPT} are allowed")
+        table.source.report(
+            table.path,
+            f"the `keep` tables of the protocol have {len(names)} names; at most {MAX_KEPT} are allowed",
+        )
     return protocol
 
 
@@ -140,7 +143,7 @@ def _check_twice(table: TomlTable) -> None:
     """A list that is written as a table of its own is not written in the table it belongs to as well."""
     for key, of in AT_TOP.items():
         if table.has(key) and isinstance(owner := table.data.get(of), Mapping) and key in owner:
-            table.report(key, f"`{key}` is written here and in [{of}]; write it once")
+            table.report(key, f"`{key}` is written both here and in [{of}]; remove one of them")
 
 
 def _one_or_more(table: TomlTable, key: str) -> list[TomlTable]:
@@ -219,7 +222,7 @@ def asked_columns(protocol: Protocol) -> list[str]:
 def _read_name(table: TomlTable, default: str) -> str:
     name = table.text("name", default)
     if name and not is_name(name):
-        table.report("name", f"`name` must be of letters, digits, `.`, `_` and `-`, not {quoted(name)}")
+        table.report("name", f"`name` must consist of letters, digits, `.`, `_` and `-`, not {quoted(name)}")
     return name
 
 
@@ -234,16 +237,20 @@ def _read_connect(table: TomlTable, beats: list[TomlTable]) -> Connect:
     )
     if not connect.path.startswith("/") or any(c.isspace() or c == "#" for c in connect.path):
         table.report(
-            "path", f"`path` must begin with `/` and hold no space and no `#`: {quoted(connect.path)}"
+            "path",
+            f"`path` must begin with `/` and contain neither spaces nor `#`, not {quoted(connect.path)}",
         )
     if Template.parse(connect.path).names:
-        table.report("path", "`path` is the same for all users and has no placeholders")
+        table.report("path", "`path` is the same for all users, so it cannot have placeholders")
     if any(map(kept_by, connect.auth_errors)):
-        table.report("auth_errors", "`auth_errors` cannot have `keep`: nothing is sent after them")
+        table.report("auth_errors", "remove `keep` from `auth_errors`: nothing is sent after such an error")
     for each in connect.subprotocols:
         if not is_token(each):
-            table.report("subprotocols", f"{quoted(each)} cannot be a subprotocol: no spaces, no separators")
-    table.close({"message": "it belongs to [turn]", "type": "it belongs to [events]"})
+            table.report(
+                "subprotocols",
+                f"{quoted(each)} cannot be a subprotocol: spaces and separators such as `,` are not allowed",
+            )
+    table.close({"message": "this key belongs to [turn]", "type": "this key belongs to [events]"})
     return connect
 
 
@@ -257,7 +264,10 @@ def _read_step(table: TomlTable) -> ReadyStep:
     )
     kinds = [key for key in ("wait", "send", "pause") if table.has(key)]
     if len(kinds) != 1:
-        table.source.report(table.path, f"a step has one of `wait`, `send` and `pause`, not {len(kinds)}")
+        table.source.report(
+            table.path,
+            f"a step must have exactly one of `wait`, `send` and `pause`, not {len(kinds)}",
+        )
     for key in ("within", "keep"):
         if table.has(key) and not table.has("wait"):
             table.report(key, f"`{key}` needs `wait`")
@@ -269,9 +279,12 @@ def _read_step(table: TomlTable) -> ReadyStep:
 def _read_leave(table: TomlTable) -> Leave:
     leave = Leave(send=table.text("send", ""), wait=read_match(table, "wait"))
     if not leave.send:
-        table.source.report(table.path, "`leave` needs `send`, the message before the close")
+        table.source.report(
+            table.path,
+            "`leave` needs `send`, the message that loadtest sends before it closes",
+        )
     if leave.wait is not None and kept_by(leave.wait):
-        table.report("wait", "the `wait` of `leave` cannot have `keep`: nothing is sent after it")
+        table.report("wait", "remove `keep` from the `wait` of `leave`: nothing is sent after it")
     table.close()
     return leave
 
@@ -291,11 +304,11 @@ def _read_timed_beat(table: TomlTable) -> TimedBeat:
     )
     if table.has("on"):
         table.take("on")
-        table.report("on", "give either `on` (reply to the target) or `every` (send on a timer), not both")
+        table.report("on", "write either `on` (reply to the target) or `every` (send on a timer), not both")
     if not table.has("send"):
-        table.source.report(table.path, "a heartbeat needs `send` beside `every`")
+        table.source.report(table.path, "a heartbeat with `every` also needs `send`, its message")
     if table.has("within") and not table.has("answer"):
-        table.report("within", "`within` is the time for an answer: add `answer`, or leave `within` out")
+        table.report("within", "`within` limits the time until `answer`: add `answer`, or remove `within`")
     try:
         interval = parse_period(every) if every else None
     except ValueError as error:
@@ -303,7 +316,10 @@ def _read_timed_beat(table: TomlTable) -> TimedBeat:
     else:
         written_ns = interval.ns if interval is not None else None
         if written_ns is not None and table.has("within") and beat.within_ns > written_ns:
-            sentence = "`within` is longer than `every`: the next heartbeat would be due before the answer"
+            sentence = (
+                "`within` is longer than `every`; make it shorter, so that each answer is due before the next"
+                " heartbeat"
+            )
             table.report("within", sentence)
     table.close()
     return beat
@@ -315,7 +331,7 @@ def _check_dictated(table: TomlTable, connect: Connect) -> None:
     for index, beat in enumerate(connect.heartbeat):
         name = parse_period(beat.every).name if isinstance(beat, TimedBeat) else ""
         if name and name not in kept:
-            sentence = f"`every`: no ready step keeps `{name}`; {nearest(name, kept)}"
+            sentence = f"`every` uses `{name}`, but no ready step keeps it; {nearest(name, kept)}"
             table.source.report(_written_at(table, ("connect", "heartbeat", index, "every")), sentence)
 
 
@@ -339,8 +355,8 @@ def _read_turn(table: TomlTable) -> TurnShape:
         encoding=table.choice("encoding", {"text": "text", "binary": "binary"}, "text"),
     )
     if turn.send is not None and turn.encoding != "text":
-        table.report("encoding", "leave `encoding` out: `send` goes by HTTP, without frames")
-    table.close(dict.fromkeys(("end", "first", "fail", "count"), "it belongs to [events]"))
+        table.report("encoding", "remove `encoding`: `send` is an HTTP request, which has no frames")
+    table.close(dict.fromkeys(("end", "first", "fail", "count"), "this key belongs to [events]"))
     return turn
 
 
@@ -354,7 +370,7 @@ def _read_send(table: TomlTable) -> HttpRequest | None:
         return None
     for key in ("message", "messages"):
         if table.has(key):
-            table.report(key, f"`send` and `{key}` both say what is sent; leave one out")
+            table.report(key, f"`send` and `{key}` both set what is sent; remove one of them")
     own = table.table("send")
     request = finish_request(
         own,
@@ -365,7 +381,12 @@ def _read_send(table: TomlTable) -> HttpRequest | None:
             form=own.pairs("form"),
         ),
     )
-    own.close({"within": "a turn's time limit is `timeout` of [traffic]", "expect": "200 to 299 is success"})
+    own.close(
+        {
+            "within": "set the time limit of a turn as `timeout` in [traffic]",
+            "expect": "200 to 299 is success",
+        }
+    )
     return request
 
 
@@ -375,7 +396,7 @@ def _read_kinds(table: TomlTable, turn: TurnShape, events: Events) -> dict[str, 
     for name in table.data:
         if not KIND_NAME.fullmatch(name):
             table.report(
-                name, f"{quoted(name)} cannot name a kind of turn: letters, digits, `_` and `-` only"
+                name, f"{quoted(name)} cannot be the name of a kind of turn: use letters, digits, `_` and `-`"
             )
         kinds[name] = _read_kind(table.table(name), turn, events)
     return kinds
@@ -392,10 +413,13 @@ def _read_kind(table: TomlTable, turn: TurnShape, events: Events) -> TurnKind:
     count = table.integer("count", events.count, least=1)
     table.close(
         {
-            **dict.fromkeys(("id", "encoding"), "it is the same for all kinds of turn: [turn] has it"),
+            **dict.fromkeys(
+                ("id", "encoding"),
+                "this key is the same for all kinds of turn; write it in [turn]",
+            ),
             **dict.fromkeys(
                 ("type", "turn", "user", "sequence", "ignore", "answer", "match", "format"),
-                "it is the same for all kinds of turn: [events] has it",
+                "this key is the same for all kinds of turn; write it in [events]",
             ),
         }
     )
@@ -414,12 +438,18 @@ def _check_kind(table: TomlTable, protocol: Protocol, name: str, kind: TurnKind)
         if written:
             own.report(written[0], both)
     if len(kind.events.end_all) > MAX_ENDS and own.has("end_all"):
-        own.report("end_all", f"`end_all` may have {MAX_ENDS} entries, not {len(kind.events.end_all)}")
+        own.report(
+            "end_all",
+            f"`end_all` may have at most {MAX_ENDS} entries, not {len(kind.events.end_all)}",
+        )
     if protocol.events.type or protocol.events.format == "opaque":
         return
     for key, found in matches.items():
         if own.has(key) and any(isinstance(each, str) and each != "*" for each in found):
-            own.report(key, f"`{key}` names event types, but [events] has no `type`, the path of the type")
+            own.report(
+                key,
+                f"`{key}` names event types; add `type` to [events], the path of the type in an event",
+            )
 
 
 def _read_events(table: TomlTable, answers: list[TomlTable]) -> Events:
@@ -452,7 +482,12 @@ def _read_events(table: TomlTable, answers: list[TomlTable]) -> Events:
         sequence=paths["sequence"],
         **matches,
     )
-    table.close({"message": "it belongs to [turn]", "id": "it belongs to [turn]; events have `turn`"})
+    table.close(
+        {
+            "message": "this key belongs to [turn]",
+            "id": "this key belongs to [turn]; in [events] write `turn`",
+        }
+    )
     return events
 
 
@@ -461,17 +496,20 @@ def _read_pattern(table: TomlTable, format_: str) -> str:
     pattern = table.text("pattern", "")
     if format_ != "text":
         if table.has("pattern"):
-            table.report("pattern", '`pattern` needs format = "text"')
+            table.report("pattern", '`pattern` works only with format = "text"')
         return ""
     for key in FIELDS:
         if table.has(key):
-            table.report(key, f'in format "text", `{key}` is a named group of `pattern`: (?P<{key}>...)')
+            table.report(
+                key,
+                f'with format = "text", remove `{key}` and write it as a group of `pattern`: (?P<{key}>...)',
+            )
     problem = problem_of(pattern) if pattern else None
     if problem is not None:
         table.report("pattern", f"`pattern`: {quoted(pattern)} {problem}")
         return ""
     if not pattern and not table.has("pattern"):
-        table.report("format", 'format "text" needs a `pattern`, such as "(?P<type>[A-Z]+) (?P<turn>[0-9]+)"')
+        table.report("format", 'format = "text" needs `pattern`, such as "(?P<type>[A-Z]+) (?P<turn>[0-9]+)"')
     return pattern
 
 
@@ -485,7 +523,7 @@ def _read_adopt(table: TomlTable) -> Adopt:
     on = read_match(table, "on")
     path = table.text("id", None)
     if not table.has("on") or not table.has("id"):
-        table.source.report(table.path, "`adopt` needs both `on`, a MATCH, and `id`, a path")
+        table.source.report(table.path, "`adopt` needs both `on` (a match) and `id` (a path)")
     if path is not None:
         check_path(table, (*table.path, "id"), path)
     table.close()
@@ -501,7 +539,10 @@ def _read_sent_at(table: TomlTable) -> SentAt | None:
         return None
     if not isinstance(table.data.get("sent_at"), Mapping):
         written = quoted(table.take("sent_at"))
-        table.report("sent_at", f'`sent_at` is {{ path = "PATH", unit = "ms" }}, not {written}')
+        table.report(
+            "sent_at",
+            f'`sent_at` must be a table such as {{ path = "PATH", unit = "ms" }}, not {written}',
+        )
         return None
     stamped = table.table("sent_at")
     path, unit = stamped.text("path", None), stamped.choice("unit", TIME_UNITS, None)
@@ -525,7 +566,10 @@ def _read_count(table: TomlTable) -> int | CountAt | None:
     counted = table.table("count")
     path = counted.text("path", None)
     if not counted.has("path"):
-        counted.source.report(counted.path, '`count` needs `path`, the path of the number: "d.chunks"')
+        counted.source.report(
+            counted.path,
+            '`count` needs `path`, the path of the number in an event, such as "d.chunks"',
+        )
     if path is not None:
         check_path(counted, (*counted.path, "path"), path)
     of = read_match(counted, "of")
@@ -545,25 +589,28 @@ def _check_events(table: TomlTable, protocol: Protocol) -> None:
     for key, both in _contradictions(matches):
         report(key, both)
     if not all(map(kept_by, events.keep)):
-        report("keep", "each entry of `keep` needs a `keep` of its own, a table of names and paths")
+        report("keep", "each entry of `keep` in [events] must itself have `keep`, a table of names and paths")
     if len(events.end_all) > MAX_ENDS:
-        report("end_all", f"`end_all` may have {MAX_ENDS} entries, not {len(events.end_all)}")
+        report("end_all", f"`end_all` may have at most {MAX_ENDS} entries, not {len(events.end_all)}")
     _check_order(events, report)
     _check_framing(table, protocol)
     if events.audience and not has_uuid(protocol):
-        report("audience", "`audience` needs {uuid} in `id` of [turn]: it shows who sent the turn")
+        report("audience", "`audience` needs {uuid} in `id` of [turn], which shows the sender of a turn")
     if events.format != "opaque":
         _check_types(table, protocol, matches)
         if events.match == "id" and not events.turn and events.format == "text":
-            report("match", "texts are matched by id: `pattern` must have a group (?P<turn>...)")
+            report("match", "text events are matched by id: add the group (?P<turn>...) to `pattern`")
         elif events.match == "id" and not events.turn:
-            report("turn", 'events are matched by id: `turn` must name its path; or use match = "order"')
+            report(
+                "turn",
+                'events are matched by id: write the path of the id as `turn`, or use match = "order"',
+            )
         return
     for key in FIELDS:
         if getattr(events, key):
-            report(key, f'`{key}` cannot be found in payloads of format "opaque"')
+            report(key, f'remove `{key}`: loadtest does not read payloads with format = "opaque"')
     if events.match == "id":
-        report("match", 'payloads of format "opaque" carry no id; use match = "order"')
+        report("match", 'with format = "opaque" loadtest cannot read ids; use match = "order"')
 
 
 def _check_streams(table: TomlTable, protocol: Protocol) -> None:
@@ -578,10 +625,13 @@ def _check_streams(table: TomlTable, protocol: Protocol) -> None:
         for index, step in enumerate(turn.messages):
             at = (*table.path, *place, "messages", index)
             if step.interrupt is not None and not events.audio:
-                missing = "say in [events] what `audio` is"
-                table.source.report(at, f"`interrupt` counts from the first audio of an answer: {missing}")
+                missing = "name the audio events as `audio` in [events]"
+                table.source.report(at, f"`interrupt` needs to know the first audio of an answer: {missing}")
             if step.chunks is not None and not step.chunks.message and protocol.codec is not None:
-                table.source.report(at, "a codec makes its own frames: send chunks in a `message`")
+                table.source.report(
+                    at,
+                    "with a `codec`, send the chunks in a `message`: the codec makes the frames",
+                )
 
 
 def _check_framing(table: TomlTable, protocol: Protocol) -> None:
@@ -589,21 +639,22 @@ def _check_framing(table: TomlTable, protocol: Protocol) -> None:
     framing, events = protocol.framing, protocol.events
     if protocol.codec is not None:
         if framing is not None:
-            table.report("framing", "a codec splits its frames itself: leave out [framing] or `codec`")
+            table.report("framing", "remove [framing] or `codec`: a codec splits its frames itself")
         if events.format != "json":
-            _report_at(table, "events", "format", "with a codec every message is JSON: leave out `format`")
+            _report_at(table, "events", "format", "remove `format`: with a codec every message is JSON")
         if protocol.turn.encoding != "text":
-            _report_at(table, "turn", "encoding", "a codec makes its own frames: leave out `encoding`")
+            _report_at(table, "turn", "encoding", "remove `encoding`: a codec makes its own frames")
     elif framing is not None and events.format != "json":
         for key in ("prefix", "batch", "binary"):
             if getattr(framing, key):
-                _report_at(table, "framing", key, f'`{key}` needs format = "json"')
+                _report_at(table, "framing", key, f'`{key}` works only with format = "json"')
     if framing is not None and framing.binary and "type" not in events.type:
         _report_at(
             table,
             "framing",
             "binary",
-            '`binary` makes events of the type "binary": `type` of [events] must name the path "type"',
+            '`binary` needs the path "type" in `type` of [events]: a binary frame becomes an event of the'
+            ' type "binary"',
         )
 
 
@@ -616,9 +667,9 @@ def _report_at(table: TomlTable, *place: str) -> None:
 def _check_order(events: Events, report: Callable[[str, str], None]) -> None:
     """What is said of order, and of ids, goes with how events are matched."""
     if events.ordered and events.match == "id" and not events.adopt:
-        report("ordered", '`ordered` needs match = "order", or `adopt`')
+        report("ordered", '`ordered` works only with match = "order" or with `adopt`')
     if events.adopt and events.match == "order":
-        report("adopt", "`adopt` needs events that are matched by id; matching by order uses no id")
+        report("adopt", 'remove `adopt` or match = "order": `adopt` works only if events are matched by id')
 
 
 def _check_types(table: TomlTable, protocol: Protocol, matches: Mapping[str, tuple[Match, ...]]) -> None:
@@ -629,11 +680,13 @@ def _check_types(table: TomlTable, protocol: Protocol, matches: Mapping[str, tup
         key for key, found in matches.items() if any(isinstance(each, str) and each != "*" for each in found)
     ]
     if named:
-        sentence = f"`{named[0]}` names event types, but [events] has no `type`, the path of the type"
+        sentence = f"`{named[0]}` names event types; add `type` to [events], the path of the type in an event"
         table.source.report((*table.path, "events", named[0]), sentence)
     for path, match in _matches_outside(protocol):
         if isinstance(match, str):
-            sentence = f"{quoted(match)} is an event type, but [events] has no `type`, the path of the type"
+            sentence = (
+                f"{quoted(match)} is an event type; add `type` to [events], the path of the type in an event"
+            )
             table.source.report(_written_at(table, path), sentence)
 
 

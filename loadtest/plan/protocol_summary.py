@@ -53,9 +53,12 @@ def _understood(protocol: Protocol) -> Iterator[Row]:
         yield from _kind(protocol, name, kind.turn, kind.events)
     if asked := asked_columns(protocol):
         names = ", ".join(f"{{{name}}}" for name in asked)
-        yield "needs of the scenario", f"{names}: columns of its target.identities or traffic.data"
+        yield "needs of the scenario", f"{names} must be columns of its target.identities or traffic.data"
     if variables := env_names(text for _, text, _ in templates(protocol)):
-        yield "needs of the environment", f"the variables {', '.join(variables)}; their values are not shown"
+        yield (
+            "needs of the environment",
+            f"the environment variables {', '.join(variables)} (values not shown)",
+        )
 
 
 def _frames(protocol: Protocol) -> Iterator[Row]:
@@ -68,7 +71,10 @@ def _frames(protocol: Protocol) -> Iterator[Row]:
         told = f" ({settings})" if settings else ""
         yield (
             "codec",
-            f"{protocol.codec.name}{told}: paths, matches and messages refer to what it makes of frames",
+            (
+                f"{protocol.codec.name}{told}: paths, matches and messages refer to the messages that the"
+                " codec makes of frames"
+            ),
         )
     if protocol.framing is not None:
         keys = (f"{key} = {value!r}" for key, value in framing_settings(protocol.framing).items())
@@ -81,7 +87,7 @@ def _connect(connect: Connect) -> Iterator[Row]:
         yield "subprotocols", shown_subprotocols(connect.subprotocols)
     yield (
         "ready",
-        f"after its steps: {len(connect.ready)}" if connect.ready else "with the 101 of the upgrade",
+        f"after {len(connect.ready)} ready steps" if connect.ready else "with the 101 of the upgrade",
     )
     for number, step in enumerate(connect.ready, 1):
         if step.wait is not None:
@@ -92,25 +98,28 @@ def _connect(connect: Connect) -> Iterator[Row]:
         else:
             yield f"ready step {number}", f"sends {_short(step.send or '')}"
     if connect.auth_errors:
-        yield "auth_errors", f"the credential is refused by {_or(connect.auth_errors)}"
+        yield "auth_errors", f"the target refuses the credential with {_or(connect.auth_errors)}"
     for beat in connect.heartbeat:
         yield "heartbeat", _own_beat(beat) if isinstance(beat, TimedBeat) else _answered(beat)
     if connect.leave is not None:
         wait = connect.leave.wait
-        then = "closes" if wait is None else f"closes when {match_words(wait)} has come"
+        then = "closes" if wait is None else f"closes after {match_words(wait)}"
         yield "leave", f"sends {_short(connect.leave.send)}, then {then}"
 
 
 def _own_beat(beat: TimedBeat) -> str:
     told = f"every {beat.every} sends {_short(beat.send)}"
     if beat.answer is None:
-        return f"{told}; no answer is awaited"
+        return f"{told}; loadtest expects no answer"
     within = format_duration(beat.within_ns)
-    return f"{told}; dead without {match_words(beat.answer)} within {within}{_keeping(kept_by(beat.answer))}"
+    return (
+        f"{told}; gives up the connection without {match_words(beat.answer)} within"
+        f" {within}{_keeping(kept_by(beat.answer))}"
+    )
 
 
 def _answered(reply: AutoReply) -> str:
-    return f"{match_words(reply.on)} is answered by {_short(reply.send)}{_keeping(auto_reply_keeps(reply))}"
+    return f"answers {match_words(reply.on)} with {_short(reply.send)}{_keeping(auto_reply_keeps(reply))}"
 
 
 def _turn(protocol: Protocol) -> Iterator[Row]:
@@ -141,21 +150,21 @@ def _messages(topic: str, turn: TurnShape) -> Iterator[Row]:
     elif not turn.messages:
         yield (
             topic,
-            _short(turn.message) if turn.message else "none: the scenario or its code gives the message",
+            _short(turn.message) if turn.message else "none: the scenario or its code must give the message",
         )
 
 
 def _events(protocol: Protocol) -> Iterator[Row]:
     events = protocol.events
     matched = f"by {' or '.join(events.turn)}" if events.match == "id" else "in order"
-    sure = ", in which the target answers" if events.ordered else ""
+    sure = "; the target answers in order" if events.ordered else ""
     yield "events", f"{events.format}, matched {matched}{sure}"
     if events.pattern:
         yield "pattern", visible(events.pattern)
     if events.format == "json":
-        yield "type", " or ".join(events.type) or "none: a MATCH names fields"
+        yield "type", " or ".join(events.type) or "none: a match must name fields"
     for adopt in events.adopt:
-        yield "adopt", f"`{adopt.id}` of {match_words(adopt.on)} is the target's own name of a turn"
+        yield "adopt", f"the target's own id of a turn is `{adopt.id}` of {match_words(adopt.on)}"
     yield from _rules("", events)
     if events.ignore:
         yield "ignore", _or(events.ignore)
@@ -169,9 +178,9 @@ def _events(protocol: Protocol) -> Iterator[Row]:
     )
     yield "foreign", " or ".join(events.user) or UNMEASURED
     if events.audience:
-        yield "audience", f"users for whom {events.audience} is the same get each other's events"
+        yield "audience", f"users with the same {events.audience} get each other's events"
     if events.sent_at is not None:
-        yield "age", f"from {events.sent_at.path} ({events.sent_at.unit}) to arrival, by two clocks"
+        yield "age", f"the time from {events.sent_at.path} ({events.sent_at.unit}) to arrival, by two clocks"
     else:
         yield "age", "not measured: no `sent_at`"
 
@@ -198,10 +207,10 @@ def _ends(events: Events) -> str:
         ends.append(f"all of {' and '.join(map(match_words, events.end_all))}")
     if isinstance(events.count, CountAt):
         of = "its events" if events.count.of is None else f"its {match_words(events.count.of)}"
-        ends.append(f"when {of} reach the number that one of them says at {events.count.path}")
+        ends.append(f"when the number of {of} reaches the value at {events.count.path}")
     elif events.count:
-        ends.append(f"when its events reach {events.count}")
-    never = "a turn ends only with the run: `end` or `count` would end it"
+        ends.append(f"after {events.count} event{'s' if events.count > 1 else ''}")
+    never = "nothing ends a turn before the end of the run; add `end` or `count`"
     return " or ".join(ends) or never
 
 

@@ -25,7 +25,7 @@ def problem_of(pattern: str) -> str | None:
         slow = _is_slow(parser.parse(pattern))
     except (re.error, RecursionError, OverflowError) as error:
         return f"is not a regular expression: {error}"
-    return "repeats a repeat, as in (a+)+, which may take for ever; write the repeat once" if slow else None
+    return "repeats a repeated group, as in (a+)+, which may never finish; repeat only once" if slow else None
 
 
 def _is_slow(parts: Iterable[Any]) -> bool:

@@ -23,7 +23,7 @@ _SCENARIO = """\
 # Run it:        loadtest run @NAME@.toml
 # Every key:     loadtest scenarios --show example-full
 name = "@NAME@"
-protocol = "@NAME@.protocol.toml"    # how the server is spoken to; relative to this file
+protocol = "@NAME@.protocol.toml"    # the protocol file; its path is relative to this file
 
 [target]
 url = "@URL@"
@@ -41,7 +41,7 @@ duration = "10s"
 @EVERY@
 timeout = "@TIMEOUT@"
 ping = "5s"
-ping_timeout = "10s"       # given up if a ping stays unanswered for this long and no byte arrives
+ping_timeout = "10s"       # gives up a connection if a ping has no answer and no byte arrives
 @DATA@
 [thresholds]
 "turns.complete.ratio" = ">= 99%"
@@ -49,7 +49,7 @@ ping_timeout = "10s"       # given up if a ping stays unanswered for this long a
 """
 
 _PREPARE = """\
-# If clients log in by HTTP before the socket; the token is {prepared.token} in [target] from then on:
+# If clients log in by HTTP first; then [target] can use the token as {prepared.token}:
 # [[prepare]]
 # name = "login"
 # post = "/login"
@@ -60,7 +60,7 @@ _PREPARE = """\
 _QUERY = '# query = { token = "{env.MY_TOKEN}" }               # if the URL carries the token: ?token=...\n'
 
 _PROTOCOL = """\
-# How @NAME@ is spoken to: one message, one answer, matched in order. Change it to fit the server.
+# The protocol of @NAME@: one message, one answer, matched by order. Change it to fit the server.
 #
 # Check it:      loadtest protocols check @NAME@.protocol.toml
 # A fuller one:  loadtest protocols --show agent-events
@@ -76,12 +76,12 @@ path = "/"                 # used if the target's URL has no path
 message = '{"id":"{turn.id}","user":"{user.id}","text":"{data.question}"}'
 
 [events]
-# If answers carry the id of their message, name its path; that is the better way:
+# If answers carry the id of their message, name its path, which is better:
 # turn = ["id"]             # then delete the next line
-match = "order"            # an answer belongs to the oldest message that has none yet: one lost answer
-                           # shifts all that follow on its connection, so their times are in doubt
+match = "order"            # an answer belongs to the oldest message without an answer: after a lost
+                           # answer, all later answers of the connection belong to the wrong message
 count = 1                  # a turn ends with its first answer
-fail = [                   # these answers have failed: they carry an error (anything but null), or say so
+fail = [                   # these answers are errors: they have an `error` that is not null, or say so
   { has = "error" },
   { type = { in = @ERRORS@ } },
   { success = false },
@@ -97,8 +97,9 @@ ERROR_TYPES = ("error", "failed", "unauthorized", "forbidden", "denied")
 """Types of answers that a draft takes for errors, whether or not anybody has seen them."""
 
 _NOT_WRITTEN = (
-    "holds a password or a token, which would stand in the scenario's file; leave it out here, and name an "
-    "environment variable that holds it: [target] has `auth` and `query` (which --query NAME drafts)"
+    "the URL contains a password or a token, which would be written into the scenario; remove it from the"
+    " URL. Give it in an environment variable instead, with `auth` or `query` of [target] (--query NAME"
+    " drafts `query`)"
 )
 
 
@@ -135,16 +136,17 @@ def starting_files(
     Raises:
         ConfigError: ``url`` is not one of a WebSocket server, or ``name`` is not fit for a file.
     """
-    if wrong := "names no server of yours" if url == SIMULATOR else url_problem(url):
+    if wrong := "is not the URL of a server" if url == SIMULATOR else url_problem(url):
         raise ConfigError([Problem("URL", wrong)])
     if public_url(url) != url:
         raise ConfigError([Problem("URL", _NOT_WRITTEN)])
     if name is not None and not _NAME.fullmatch(name):
-        raise ConfigError([Problem("--name", f'"{name}" is not a name: letters, digits, . _ - (at most 40)')])
+        wrong = f'"{name}" is not a valid name: use letters, digits, . _ - (at most 40)'
+        raise ConfigError([Problem("--name", wrong)])
     name = name or _name(url)
     quoted = url.replace("\\", "\\\\").replace('"', '\\"')
     data = (
-        f"data = {drafted.data}           # {drafted.rows_are}, used in turn\n"
+        f"data = {drafted.data}           # {drafted.rows_are}; used one after the other\n"
         if drafted and drafted.data
         else ""
     )
@@ -157,7 +159,7 @@ def starting_files(
     many, begin = (
         ("1", "as many as there are identities")
         if identities
-        else ("5", "begin small: this is a server of yours")
+        else ("5", "begin small: this is your own server")
     )
     offered = ", ".join(f'"{each}"' for each in (drafted.subprotocols if drafted else ()))
     model, every = _pace(drafted.think_ns if drafted else ())
@@ -219,7 +221,7 @@ def _query_line(query: Mapping[str, str]) -> str:
         f"{key if _BARE.fullmatch(key) else json.dumps(key)} = {json.dumps(text)}"
         for key, text in query.items()
     )
-    return f"query = {{ {given} }}    # left out of the URL above, since it is a secret\n"
+    return f"query = {{ {given} }}    # left out of the URL above, because it is a secret\n"
 
 
 def _limit_ns(took_ns: Sequence[int]) -> int:
@@ -236,7 +238,7 @@ def _limit_lines(limit_ns: int, took_ns: Sequence[int]) -> str:
     n, longest = len(took_ns), format_duration(max(took_ns))
     of = "the turn of the capture took" if n == 1 else f"the {n} turns of the capture took at most"
     kind = "at least twice that" if limit_ns == MIN_LIMIT_MS * 1_000_000 else "twice that"
-    return f"# {of[:1].upper()}{of[1:]} {longest}; this is {kind}: write what users need.\n{line}"
+    return f"# {of[:1].upper()}{of[1:]} {longest}; this is {kind}. Write what users need.\n{line}"
 
 
 MIN_LIMIT_MS = 100

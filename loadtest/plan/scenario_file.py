@@ -58,7 +58,7 @@ def scenario_from_settings(settings: Mapping[str, object]) -> Scenario:
     """
     source = Source("settings", base=Path.cwd())
     if _holds(settings, HIDDEN):
-        sentence = "these stored settings are redacted; a run needs the original file"
+        sentence = "the secrets in these stored settings are redacted; run the original file"
         raise ConfigError([Problem("settings", sentence)])
     data = {key: value for key, value in settings.items() if key != "path"}
     return _read(TomlTable(data, source), str(settings.get("path", "")), "")
@@ -145,7 +145,7 @@ def _read(table: TomlTable, path: str, question: str) -> Scenario:
     scenario = SCENARIO_TABLE.read(table)
     name = scenario.name or Path(path).stem
     if not is_name(name):
-        table.report("name", f"`name` must be of letters, digits, `.`, `_` and `-`, not {quoted(name)}")
+        table.report("name", f"`name` must consist of letters, digits, `.`, `_` and `-`, not {quoted(name)}")
     scenario = replace(
         scenario,
         name=name,

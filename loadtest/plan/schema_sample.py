@@ -49,11 +49,13 @@ class SchemaSample:
         """
         self._left -= 1
         if self._left < 0:
-            raise NoDescriptionError(f"has a schema of more than {MAX_SAMPLE:,} values")
+            raise NoDescriptionError(f"a schema of the description needs more than {MAX_SAMPLE:,} values")
         self._deep += 1
         try:
             if self._deep > MAX_DEPTH:
-                raise NoDescriptionError(f"has a schema that is nested more than {MAX_DEPTH} deep")
+                raise NoDescriptionError(
+                    f"a schema of the description is nested more than {MAX_DEPTH} levels deep",
+                )
             return self._of(schema, within)
         finally:
             self._deep -= 1
@@ -62,7 +64,7 @@ class SchemaSample:
         ref = ref_of(schema)
         if ref is not None:
             if ref in within:
-                raise _CircularError(f"has a schema that asks for itself without end: {ref}")
+                raise _CircularError(f"a schema of the description contains itself without end: {ref}")
             return self.of(self._document.step(ref), (*within, ref))
         if not isinstance(schema, dict):
             return None

@@ -34,10 +34,10 @@ def read_token(path: Path) -> str:
     """
     with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+            raise OSError(errno.EINVAL, "the file is not a regular file", str(path))
         data = file.read(MAX_TOKEN_BYTES + 1)
     if len(data) > MAX_TOKEN_BYTES:
-        raise OSError(errno.EFBIG, "it is larger than 64 KiB", str(path))
+        raise OSError(errno.EFBIG, "the file is larger than 64 KiB", str(path))
     return data.decode("utf-8").strip()
 
 
@@ -54,7 +54,10 @@ def _missing(scenario: Scenario, environ: Mapping[str, str]) -> Iterator[Problem
     written = _where_written(scenario)
     for name, what in secret_variables(target, message_texts(scenario)):
         if what and not environ.get(name):
-            yield Problem(name, f"this environment variable must hold {what} ([target] auth); it is not set")
+            yield Problem(
+                name,
+                f"this environment variable is not set; it must contain {what} for [target] auth",
+            )
         elif name not in environ:
             where, group = written[name]
             yield Problem(name, f"{where} uses {{{group}.{name}}}, but this environment variable is not set")
@@ -66,7 +69,7 @@ def _missing(scenario: Scenario, environ: Mapping[str, str]) -> Iterator[Problem
         yield from _no_token(target.auth.key_file, "the key")
 
 
-_SECRET_OF = {"jwt": "the secret that tokens are signed with", "oauth2": "the secret of the client"}
+_SECRET_OF = {"jwt": "the secret that signs the tokens", "oauth2": "the secret of the client"}
 
 
 def _where_written(scenario: Scenario) -> dict[str, tuple[str, str]]:
@@ -149,16 +152,16 @@ def _unreadable(name: str, environ: Mapping[str, str]) -> Iterator[Problem]:
     try:
         environ[name].encode()
     except UnicodeEncodeError:
-        yield Problem(name, "this environment variable holds bytes that are not UTF-8 text")
+        yield Problem(name, "the value of this environment variable is not UTF-8 text")
 
 
 def _no_token(path: Path, what: str = "the token") -> Iterator[Problem]:
     if not path.is_file():
-        yield Problem(str(path), f"there is no such file, from which [target] auth takes {what}")
+        yield Problem(str(path), f"the file does not exist; [target] auth reads {what} from it")
         return
     try:
         if not read_token(path):
-            yield Problem(str(path), f"this file, from which [target] auth takes {what}, is empty")
+            yield Problem(str(path), f"the file is empty; [target] auth reads {what} from it")
     except OSError as error:
         yield Problem(str(path), f"{what} of [target] auth cannot be read from this file: {error.strerror}")
     except UnicodeDecodeError:

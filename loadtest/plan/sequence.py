@@ -81,7 +81,7 @@ def _streams(turn: TurnShape) -> Iterator[str]:
         if step.chunks is not None:
             yield _line(OUT, step.chunks.summary)
     if any(step.chunks is not None for step in turn.messages):
-        yield _line(_BETWEEN, "the last chunk is due: here the clock of the turn begins")
+        yield _line(_BETWEEN, "the clock of the turn begins when the last chunk is due")
 
 
 def _interruption(turn: TurnShape) -> Iterator[str]:
@@ -103,7 +103,7 @@ def _ends(events: Events) -> Iterator[str]:
         n = f"event {events.count}" if events.count > 1 else "one event"
         yield _line(IN, f"{n} of the turn", "the turn is complete")
     if not events.ends:
-        yield _line(IN, "events, until we leave", "a subscription: the turn has no end")
+        yield _line(IN, "events, until we leave", "a subscription: the turn never ends")
     for matches, words in ((events.fail, "or it has failed"), (events.refuse, "or it was refused")):
         if matches:
             yield _line(IN, _or(matches), words)

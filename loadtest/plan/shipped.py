@@ -94,7 +94,7 @@ def find(kind: ShippedKind, ref: str, base: Path, package: Path = PACKAGE) -> tu
     if _exists(path.with_name(f"{path.name}.toml") if path.name else path):
         raise ConfigError(f"there is no {kind} `{ref}`; did you mean the file `{ref}.toml`?")
     raise ConfigError(
-        f"there is no file `{cut(ref)}` and no {kind} of that name; {_nearest(kind, ref, names)}"
+        f"there is neither a file nor a shipped {kind} named `{cut(ref)}`; {_nearest(kind, ref, names)}"
     )
 
 
@@ -103,7 +103,7 @@ def _nearest(kind: ShippedKind, name: str, names: list[str]) -> str:
     told = nearest(name, names)
     if len(names) <= MAX_NAMED or not told.startswith("known here"):
         return told
-    return f"`loadtest {kind}s` lists those that ship"
+    return f"`loadtest {kind}s` lists the shipped {kind}s"
 
 
 def _exists(path: Path) -> bool:

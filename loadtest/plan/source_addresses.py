@@ -21,7 +21,7 @@ def source_addresses(written: Sequence[str]) -> tuple[str, ...]:
     if len(found) > MAX_SOURCES:
         raise ValueError(f"has {len(found)} addresses; the maximum is {MAX_SOURCES}")
     if len({":" in address for address in found}) > 1:
-        raise ValueError("holds IPv4 and IPv6 addresses; a target is reached by one of them")
+        raise ValueError("contains both IPv4 and IPv6 addresses; write only the kind that reaches the target")
     return tuple(found)
 
 
@@ -43,7 +43,7 @@ def _meant(text: str) -> list[str]:
         network = ipaddress.ip_network(text, strict=False)
     except ValueError:
         raise ValueError(
-            f'must hold addresses and networks such as "10.0.0.7" or "10.0.0.0/28", not {quoted(text)}'
+            f'must contain addresses and networks such as "10.0.0.7" or "10.0.0.0/28", not {quoted(text)}'
         )
     if network.num_addresses > MAX_SOURCES:
         raise ValueError(

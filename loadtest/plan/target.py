@@ -19,18 +19,18 @@ from loadtest.plan.toml_reader import UNSHOWN, TomlTable, nearest, quoted
 from loadtest.plan.trace_parent import TRACE_PARENT
 from loadtest.units import cut
 
-_WRITTEN = "is written by loadtest itself"
+_WRITTEN = "is a header that loadtest writes itself"
 _NO_BODY = "belongs to a request with a body, but an upgrade has no body"
 
 OUR_HEADERS = {
-    "host": f'{_WRITTEN}, from `url`; to connect elsewhere, write connect_to = "HOST:PORT"',
+    "host": f'{_WRITTEN}, with the host of `url`; to connect elsewhere, write connect_to = "HOST:PORT"',
     "connection": _WRITTEN,
     "upgrade": _WRITTEN,
     "sec-websocket-key": _WRITTEN,
     "sec-websocket-version": _WRITTEN,
-    "sec-websocket-accept": "is the server's",
-    "sec-websocket-protocol": f"{_WRITTEN}; name what is offered in `subprotocols`",
-    "sec-websocket-extensions": f"{_WRITTEN}; permessage-deflate is offered by compression = true",
+    "sec-websocket-accept": "is a header that only the server sends",
+    "sec-websocket-protocol": f"{_WRITTEN}; write the subprotocols to offer in `subprotocols`",
+    "sec-websocket-extensions": f"{_WRITTEN}; to offer permessage-deflate, write compression = true",
     "content-length": _NO_BODY,
     "transfer-encoding": _NO_BODY,
 }
@@ -50,14 +50,14 @@ def url_problem(url: str) -> str | None:
         return None
     if not colon:
         near = "; try ws:// before it" if _HOST_AND_PORT.match(url) else ""
-        return f"must be `simulator` or begin with ws:// or wss://, not be {_told(url)}{near}"
+        return f"must be `simulator` or begin with ws:// or wss://, not {_told(url)}{near}"
     if scheme.lower() not in {"ws", "wss"}:
         near = {"http": "; try ws://", "https": "; try wss://"}.get(scheme.lower(), "")
         return f"must begin with ws:// or wss://, not {cut(scheme)}://{near}"
     if any(c.isspace() or not c.isprintable() for c in url) or "#" in url:
-        return f"must not hold a space or a `#`: {_told(url)}"
+        return f"must not contain a space or a `#`: {_told(url)}"
     if Template.parse(url).names:
-        return f"cannot have placeholders: it is the same for all users; [target] has `query`: {_told(url)}"
+        return f"cannot contain placeholders; write them in `query` of [target]: {_told(url)}"
     return _address_problem(url)
 
 
@@ -74,10 +74,10 @@ def _address_problem(url: str) -> str | None:
     except ValueError as error:
         return f"is not a URL: {error}"
     if not found[0]:
-        return f"names no host: {_told(url)}"
+        return f"has no host: {_told(url)}"
     user, password = userinfo(url) or ("", "")
     if ":" in user or holds_controls(user + password):
-        return "has a user with a colon, or a control character in user or password (RFC 7617 allows neither)"
+        return "has a colon in the user, or a control character in user or password; RFC 7617 allows neither"
     return host_problem(found[0])
 
 
@@ -159,7 +159,10 @@ def _check_parts(table: TomlTable, target: Target) -> None:
     known = [*USER, *target.user_columns, *ANYWHERE, TRACE_PARENT]
     for name in target.before_connect:
         if not is_column(name):
-            table.report("before_connect", f"{quoted(name)} is not a name: letters, digits and `_` only")
+            table.report(
+                "before_connect",
+                f"{quoted(name)} cannot be the name of a value: use letters, digits and `_`",
+            )
     for key, parts in (("headers", target.headers), ("cookies", target.cookies), ("query", target.query)):
         for name, text in parts.items():
             path = (*table.path, key, name)
@@ -168,15 +171,21 @@ def _check_parts(table: TomlTable, target: Target) -> None:
             if key == "headers" and (why := OUR_HEADERS.get(name.lower())):
                 table.source.report(path, f"`{name}` {why}")
             if key == "headers" and name.lower() == "cookie" and target.cookies:
-                table.source.report(path, f"`{name}` is written from `cookies`; leave one of them out")
+                table.source.report(path, f"`{name}` and `cookies` both set the cookies; remove one of them")
             if key != "query" and not is_header_value(text):
-                table.source.report(path, f"the value of `{name}` has characters that no header can have")
+                table.source.report(
+                    path,
+                    f"the value of `{name}` contains characters that are not allowed in a header",
+                )
             for sentence in unknown_names(text, known, (*SECRETS, PREPARED)):
                 table.source.report(path, sentence)
     _check_rows(table, target)
     for each in target.subprotocols or ():
         if not is_token(each):
-            table.report("subprotocols", f"{quoted(each)} cannot be a subprotocol: no spaces, no separators")
+            table.report(
+                "subprotocols",
+                f"{quoted(each)} cannot be a subprotocol: spaces and separators such as `,` are not allowed",
+            )
 
 
 def _check_userinfo(table: TomlTable, target: Target) -> None:
@@ -188,7 +197,7 @@ def _check_userinfo(table: TomlTable, target: Target) -> None:
     if auth is not None and auth.send_as == "header" and auth.name.lower() == "authorization":
         named.append("auth")
     if named:
-        table.report("url", f"credentials are given twice: in `url` and in `{named[-1]}`")
+        table.report("url", f"both `url` and `{named[-1]}` contain credentials; remove one of them")
 
 
 def _check_rows(table: TomlTable, target: Target) -> None:
@@ -199,8 +208,11 @@ def _check_rows(table: TomlTable, target: Target) -> None:
     for number, row in enumerate(target.identities, 1):
         for column in columns_shown:
             if holds_controls(row[column]):
-                wrong = f"the {column} of row {number} holds a line break or another control character"
-                table.report("identities", f"{wrong}, which a header or cookie cannot hold")
+                wrong = (
+                    f"the value of {column} in row {number} contains a line break or another control"
+                    " character"
+                )
+                table.report("identities", f"{wrong}, which is not allowed in a header or cookie")
                 return
 
 
@@ -208,7 +220,7 @@ def _check_tls(table: TomlTable, target: Target) -> None:
     if target.client_key and not target.client_cert:
         table.report("client_key", "`client_key` needs `client_cert`, which is missing")
     if target.insecure and target.ca_file:
-        table.report("insecure", "`insecure` checks no certificate; leave out `insecure` or `ca_file`")
+        table.report("insecure", "with `insecure` no certificate is verified; remove `insecure` or `ca_file`")
 
 
 def finish_auth(table: TomlTable, auth: Auth) -> Auth:
@@ -230,15 +242,15 @@ def _finish_sigv4(table: TomlTable, auth: Auth) -> Auth:
     """A URL that is signed for AWS: there is one way to send it, and one form."""
     for key in ("name", "format"):
         if table.has(key):
-            table.report(key, f'`{key}` has no meaning with kind = "sigv4": the query has names of its own')
+            table.report(key, f'remove `{key}`: with kind = "sigv4" AWS sets the names in the query')
     if table.has("send_as") and auth.send_as != "query":
-        table.report("send_as", 'kind = "sigv4" signs the URL: leave out `send_as`, or write "query"')
+        table.report("send_as", 'kind = "sigv4" signs the URL: remove `send_as`, or write send_as = "query"')
     _check_kind(table, auth)
     if auth.lifetime_ns > LONGEST_SIGNED_NS:
-        table.report("lifetime", "`lifetime` of a signed URL is 7 days at most")
+        table.report("lifetime", "`lifetime` of a signed URL may be at most 7 days")
     for key, text in (("region", auth.region or ""), ("service", auth.service)):
         if text and not _AWS_NAME.fullmatch(text):
-            table.report(key, f"{quoted(text)} is not a `{key}` of AWS: letters, digits and `-` only")
+            table.report(key, f"{quoted(text)} cannot be a `{key}` of AWS: use letters, digits and `-`")
     return replace(auth, send_as="query", name="", format="", claims={})
 
 
@@ -250,7 +262,7 @@ LONGEST_SIGNED_NS = 7 * 86_400 * 1_000_000_000
 
 def _auth_name(table: TomlTable, auth: Auth) -> str:
     if auth.send_as == "subprotocol" and table.has("name"):
-        table.report("name", "a subprotocol has no `name`; write what to offer in `format`")
+        table.report("name", "remove `name`: a subprotocol has none; write what to offer in `format`")
     name = auth.name or {"header": "Authorization", "subprotocol": ""}.get(auth.send_as, "token")
     if name and auth.send_as != "query" and not is_token(name):
         table.report("name", f"{quoted(name)} cannot be the name of a header or a cookie")
@@ -283,7 +295,7 @@ def read_claims(table: TomlTable, key: str, _: object) -> tuple[dict[str, str], 
         if name in TEXT_CLAIMS:
             claims.report(name, f"`{name}` must be text (RFC 7519 section 4.1)")
         elif not is_plain(value):
-            claims.report(name, f"`{name}` must be text, a number, true, false, a list or a table of such")
+            claims.report(name, f"`{name}` must be text, a number, true, false, or a list or table of these")
     return texts, fixed
 
 
@@ -309,7 +321,7 @@ def _check_kind(table: TomlTable, auth: Auth) -> None:
     every = dict.fromkeys(key for one, more in KIND_KEYS.values() for key in (*one, *more))
     for key in every:
         if table.has(key) and key not in wanted and key not in own:
-            table.report(key, f'`{key}` has no meaning with kind = "{kind}"; {nearest(key, wanted)}')
+            table.report(key, f'remove `{key}`, which kind = "{kind}" does not have; {nearest(key, wanted)}')
     _check_parts_of_kind(table, auth)
 
 
@@ -317,7 +329,7 @@ def _check_parts_of_kind(table: TomlTable, auth: Auth) -> None:
     """What the keys of one kind ask of each other."""
     if auth.kind == "jwt" and auth.algorithm == "HS256" and table.has("key_file"):
         table.report(
-            "key_file", '`key_file` holds a private key; write algorithm = "RS256", "ES256" or "EdDSA"'
+            "key_file", '`key_file` contains a private key; write algorithm = "RS256", "ES256" or "EdDSA"'
         )
     if table.has("refresh") and not table.has("token_command"):
         table.report("refresh", "`refresh` needs `token_command`, which is missing")
@@ -338,7 +350,7 @@ def read_target_path(table: TomlTable, key: str, default: str | None) -> str | N
     if not text.startswith("/") or any(c.isspace() or not c.isprintable() or c == "#" for c in text):
         table.report(
             key,
-            f"`{key}` must begin with / and hold no space, or be one placeholder, not {quoted(text)}",
+            f"`{key}` must begin with / and contain no space, or be one placeholder, not {quoted(text)}",
         )
         return default
     return text
@@ -368,4 +380,4 @@ def proxy_problem(url: str) -> str:
     user, password = userinfo(url) or ("", "") if good else ("", "")
     if good and not holds_controls(user + password) and ":" not in user:
         return ""
-    return "a URL such as http://proxy.example:3128 (a proxy is spoken to without TLS)"
+    return "a URL such as http://proxy.example:3128 (loadtest speaks to a proxy without TLS)"

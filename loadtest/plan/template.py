@@ -81,7 +81,7 @@ def json_text(value: object) -> str:
         raise ValueError(f"{NO_TEXT}: {error}") from error
 
 
-NO_TEXT = "a JSON message cannot contain bytes that are not UTF-8 text; encode them, for example with base64"
+NO_TEXT = "a value for a JSON message is not UTF-8 text; encode it, for example with base64"
 
 
 LONG = 1_024

@@ -330,7 +330,9 @@ def parse_threshold(name: str, expression: str, stage: int | None = None) -> Thr
     canonical, unit = resolve(name)
     match = EXPRESSION.fullmatch(expression.strip())
     if match is None:
-        raise ValueError(f'"{expression}" is not an operator and a value; write e.g. "{_example(unit)}"')
+        raise ValueError(
+            f'"{expression}" is not an operator with a value; write for example "{_example(unit)}"',
+        )
     limit = _limit(match[2], unit, canonical)
     return Threshold(canonical, expression, cast("Operator", match[1]), limit, unit, stage)
 
@@ -354,7 +356,7 @@ def resolve(name: str) -> tuple[str, Unit]:
     if kind is not None and whole in known:
         return name, known[whole]
     if name not in known:
-        raise ValueError(f'"{name}" names nothing that is measured; {_nearest(name, known)}')
+        raise ValueError(f'"{name}" is not a metric; {_nearest(name, known)}')
     return name, known[name]
 
 
@@ -373,10 +375,14 @@ def plain_names() -> dict[str, Unit]:
 def _nearest(name: str, known: Mapping[str, Unit]) -> str:
     for metric in METRICS:
         if name == metric:
-            return f'a statistic is missing: "{name}.p95", .p50, .p99, .mean, .min, .max or .n'
+            return f'add a statistic: "{name}.p95", .p50, .p99, .mean, .min, .max or .n'
     every = [*known, *(f"{metric}.{statistic}" for metric in METRICS for statistic in STATISTICS)]
     near = get_close_matches(name, every, n=1, cutoff=0.5)
-    return f'did you mean "{near[0]}"?' if near else 'names look like "turn.first_event.p95", "turns.lost"'
+    return (
+        f'did you mean "{near[0]}"?'
+        if near
+        else 'examples of metrics are "turn.first_event.p95" and "turns.lost"'
+    )
 
 
 def _example(unit: Unit) -> str:
@@ -404,8 +410,8 @@ def _limit(text: str, unit: Unit, name: str) -> float:
         return round(float(text[:-1]) / 100, 12)
     if text.endswith("%") and unit != "cores":
         has_ratio = f"{split_kind(name)[0]}.ratio" in plain_names()
-        ratio = f'; for a ratio write "{name}.ratio"' if has_ratio else ""
-        raise ValueError(f'"{text}" is a percentage, but {name} is a number{ratio}')
+        ratio = f'; for its ratio write "{name}.ratio"' if has_ratio else ""
+        raise ValueError(f'"{text}" is a percentage, but {name} is not a ratio{ratio}')
     if not _NUMBER.fullmatch(text):
         raise ValueError(f'"{text}" is not a number; write for example "{_example(unit)}"')
     limit = float(text)

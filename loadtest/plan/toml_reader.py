@@ -16,7 +16,7 @@ from loadtest.units import MIB, cut, parse_bytes, parse_duration, parse_rate, pa
 MAX_FILE_BYTES = MIB
 """A larger TOML file is a mistake, and would take long to read: long texts belong into a CSV file of data."""
 
-_LONG_TEXTS = "if this is the right one, put its long texts into a CSV file for `[traffic] data`"
+_LONG_TEXTS = "if it is the right file, move its long texts to a CSV file for `data` of [traffic]"
 
 _PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
@@ -38,7 +38,7 @@ class TomlDocument:
     comment: str
 
 
-def read_bytes(path: Path, name: str, largest: int, else_: str = "this must be the wrong one") -> bytes:
+def read_bytes(path: Path, name: str, largest: int, else_: str = "this is probably the wrong file") -> bytes:
     """The whole file; ``else_`` says what to do about a larger one.
 
     Raises:
@@ -50,7 +50,7 @@ def read_bytes(path: Path, name: str, largest: int, else_: str = "this must be t
     except FileNotFoundError:
         raise ConfigError([Problem(name, "there is no such file")])
     except IsADirectoryError:
-        raise ConfigError([Problem(name, "this is a folder; give the file in it")])
+        raise ConfigError([Problem(name, "this is a folder; write the path of a file")])
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise ConfigError([Problem(name, f"the file cannot be read: {reason}")])
@@ -87,7 +87,7 @@ def parse_document(text: str, name: str) -> TomlDocument:
         data = parse_toml(text)
         lines = key_lines(text)
     except RecursionError:
-        raise ConfigError([Problem(name, "lists or tables are nested too deeply")])
+        raise ConfigError([Problem(name, "lists or tables in the file are nested too deeply")])
     except ValueError as error:
         raise ConfigError([_syntax_problem(str(error), text, name)])
     return TomlDocument(name, data, lines, _first_comment(text))
@@ -100,7 +100,7 @@ def _syntax_problem(message: str, text: str, name: str) -> Problem:
     line = int(place[1]) if place[1] else text.rstrip().count("\n") + 1
     column = f" in column {place[2]}" if place[2] else " at the end of the file"
     reason = message[: place.start()]
-    return Problem(f"{name}:{line}", f"this is not TOML: {reason[:1].lower()}{reason[1:]}{column}")
+    return Problem(f"{name}:{line}", f"this is not valid TOML: {reason[:1].lower()}{reason[1:]}{column}")
 
 
 def _first_comment(text: str) -> str:
@@ -320,7 +320,7 @@ class TomlTable:
             if not isinstance(each, str) or not each:
                 self.source.report(
                     (*self.path, key, index),
-                    f"`{key}` must hold text only, not {self.quoted(key, each)}",
+                    f"every entry of `{key}` must be text, not {self.quoted(key, each)}",
                 )
         return tuple(each for each in value if isinstance(each, str) and each)
 
@@ -362,5 +362,8 @@ class TomlTable:
             if isinstance(each, Mapping):
                 found.append(TomlTable(each, self.source, path))
             else:
-                self.source.report(path, f"`{key}` must hold tables only, not {self.quoted(key, each)}")
+                self.source.report(
+                    path,
+                    f"every entry of `{key}` must be a table, not {self.quoted(key, each)}",
+                )
         return found

@@ -20,9 +20,11 @@ def unmeasured_counters(protocol: Protocol) -> dict[str, str]:
     if not events.sequence:
         reasons |= dict.fromkeys(NUMBERED, "the protocol has no sequence number")
     if not events.user:
-        reasons["foreign"] = "the protocol does not say whose an event is (no `user` path)"
+        reasons["foreign"] = (
+            "the protocol does not say which user an event belongs to (`user` in [events] is missing)"
+        )
     if events.format != "json":
-        reasons["malformed"] = f'payloads of format "{events.format}" may hold anything'
+        reasons["malformed"] = f'with format = "{events.format}" every payload is readable'
     return reasons
 
 
@@ -43,8 +45,15 @@ def unless_marked(protocol: Protocol, processes: int) -> dict[str, str]:
         return {}
     if protocol.events.adopt:
         return {
-            "foreign": "no event carried a user mark, and ids of the target's own do not tell users apart"
+            "foreign": (
+                "no event carried a user mark, and loadtest cannot tell users apart by ids that the target"
+                " makes"
+            )
         }
     if has_uuid(protocol) or (processes == 1 and apart):
         return {}
-    return {"foreign": "no event carried a user mark, and turn ids without {uuid} do not tell users apart"}
+    return {
+        "foreign": (
+            "no event carried a user mark, and loadtest cannot tell users apart by turn ids without {uuid}"
+        )
+    }

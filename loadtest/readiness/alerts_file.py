@@ -88,7 +88,7 @@ def read_maintenance(table: TomlTable, known: Collection[str]) -> tuple[Maintena
         components = each.texts("components")
         for name in components:
             if name not in known:
-                each.report("components", f"there is no component `{name}`; {nearest(name, known)}")
+                each.report("components", f"the policy has no component `{name}`; {nearest(name, known)}")
         for key in ("starts", "lasts"):
             if not each.has(key):
                 example = {"starts": '"2026-01-31T22:00:00Z"', "lasts": '"2h"'}[key]
@@ -117,7 +117,7 @@ def _starts(table: TomlTable) -> float:
     if at is None or at.tzinfo is None:
         example = "2026-01-31T22:00:00Z"
         table.report(
-            "starts", f"`starts` must be a time with its zone such as {example}, not {quoted(value)}"
+            "starts", f"`starts` must be a time with a time zone, such as {example}, not {quoted(value)}"
         )
         return 0.0
     return at.timestamp()
@@ -145,7 +145,7 @@ def _route(name: str, table: TomlTable) -> Route:
             table.source.report(table.path, f"`{key}` is missing; a route of the kind `{kind}` needs it")
     to = table.texts("to") if kind == "email" else ()
     if kind == "email" and not to:
-        table.source.report(table.path, '`to` must name who gets it, such as to = ["ops@example.org"]')
+        table.source.report(table.path, '`to` must name the receivers, such as to = ["ops@example.org"]')
     found = Route(
         name=name,
         kind=kind,
@@ -172,7 +172,7 @@ def read_remedies(table: TomlTable, known: Collection[str]) -> tuple[Remedy, ...
     found = []
     for name in table.data:
         if name not in known:
-            table.report(name, f"there is no component `{name}`; {nearest(name, known)}")
+            table.report(name, f"the policy has no component `{name}`; {nearest(name, known)}")
         each, usual = table.table(name), Remedy(name, ())
         remedy = Remedy(
             component=name,

@@ -8,81 +8,111 @@ from loadtest.readiness.assessment import Action, ComponentRow, FunctionRow, Ris
 from loadtest.readiness.policy import Policy
 
 HINTS: Mapping[str, tuple[str, str]] = {
-    "resolve": ("the name does not resolve: a wrong host, or DNS", "check the host name and the DNS entry"),
-    "refused": (
-        "nothing listens on that port: not started, crashed, or another port",
-        "start it, and read its log",
+    "resolve": (
+        "the host name cannot be resolved: the name or DNS is wrong",
+        "check the host name and the DNS entry",
     ),
-    "tcp": ("the address cannot be reached: network, firewall, wrong address", "check network and firewall"),
+    "refused": (
+        "nothing listens on that port: the service is not started, has crashed, or uses another port",
+        "start the service, and read its log",
+    ),
+    "tcp": (
+        "the address cannot be reached: the network, a firewall or the address is wrong",
+        "check network and firewall",
+    ),
     "timeout": (
-        "it accepts but does not answer in time: overloaded, stuck, or filtered",
-        "find out what it waits for",
+        (
+            "the service accepts connections but does not answer in time: it is overloaded or stuck, or a"
+            " filter blocks it"
+        ),
+        "find out what the service waits for",
     ),
     "tls": (
-        "the certificate or the handshake is wrong: expired, wrong name, unknown issuer",
+        "the TLS handshake failed: the certificate has expired, or its name or issuer is wrong",
         "renew or replace the certificate",
     ),
-    "certificate": ("its certificate ends soon", "renew the certificate"),
-    "status": ("it runs but says that something is wrong", "read its log for this answer"),
+    "certificate": ("the certificate ends soon", "renew the certificate"),
+    "status": ("the service runs, but reports an error", "read the log of the service at that time"),
     "answer": (
-        "it answers, but with the wrong content: a wrong version, or a failing subsystem",
+        "the service answers with the wrong content: it has a wrong version, or a subsystem fails",
         "compare the answer with the expected one",
     ),
-    "closed": ("it closed in the middle of an answer: crashed, or restarting", "read its log for a crash"),
+    "closed": (
+        "the service closed the connection in the middle of an answer: it crashed or restarts",
+        "read the log of the service for a crash",
+    ),
     "query": (
-        "the database is reached but the query fails: schema, rights, or a lock",
+        "the database answers, but the query fails: the schema, the rights or a lock",
         "run the query by hand",
     ),
     "process": (
-        "the process does not run: it ended, crashed, or was never started",
-        "read its log for why it ended, then start it",
+        "the process does not run: it ended, crashed or was never started",
+        "read the log of the process, then start the process",
     ),
-    "no run": ("its scenario was not run, or not against this target", "run the scenario, then ask again"),
-    "missing file": ("a file that should exist does not", "check the path, and the program that writes it"),
-    "tests": ("tests fail, or did not run at all", "read the failed tests, then run them again"),
+    "no run": (
+        "the scenario was not run, or was run against another target",
+        "run the scenario, then assess again",
+    ),
+    "missing file": ("an expected file does not exist", "check the path, and the program that writes it"),
+    "tests": ("tests failed or did not run", "read the failures, then run the tests again"),
     "created": (
-        "created but never started: the image, its registry's limits, or a dependency",
-        "pull the image, start it, and read what the engine says",
+        "the container was created but never started: its image, the registry or a dependency",
+        "pull the image, start the container, and read the message of the engine",
     ),
     "image": (
-        "the image cannot be pulled: registry rate limit, name or credentials",
+        "the image cannot be pulled: its name, the credentials or the rate limit of the registry",
         "log in to the registry, or pull from a mirror",
     ),
-    "container": ("a container is not running, unhealthy or missing", "read its log, then start it"),
-    "exit": ("the command says that something is wrong", "run it by hand and read what it says"),
-    "level": ("it works, but slower or fuller than its levels allow", "find what takes the time or space"),
+    "container": (
+        "a container is not running, unhealthy or missing",
+        "read the log of the container, then start it",
+    ),
+    "exit": ("the command reported an error", "run the command by hand, and read its output"),
+    "level": (
+        "the component works, but is slower or fuller than its levels allow",
+        "find out what takes the time or the space",
+    ),
     "run": (
-        "its run names no cause, only what it measured",
-        "look for slow or failed turns in the report of the run, and for the reason in the component's logs",
+        "the run shows no cause",
+        "look for slow or failed turns in the report of the run, and read the log of the component",
     ),
     "refuses": (
-        "it refuses requests under load: limits, or authentication",
+        "the component refuses connections under load: because of a limit or of authentication",
         "read the refusals by layer in the report of the run",
     ),
-    "driver": ("loadtest lacks a driver, so it cannot probe it", "install the driver and try again"),
+    "driver": (
+        "loadtest cannot probe the component, because a driver is missing",
+        "install the driver and try again",
+    ),
     "credential": (
-        "loadtest's credential is missing or not accepted, so it cannot probe it",
+        "loadtest cannot probe the component, because its credential is missing or was not accepted",
         "set the credential and try again",
     ),
-    "tool": ("loadtest lacks a tool, so it cannot probe it", "install the tool, or name a file"),
+    "tool": (
+        "loadtest cannot probe the component, because a tool is missing",
+        "install the tool, or give a file instead",
+    ),
     "stale": (
-        "its evidence is too old, or has a wrong date",
-        "run again what makes the evidence, or probe the component again",
+        "the evidence is too old or has a wrong date",
+        "make the evidence again, or probe the component again",
     ),
     "release": (
-        "its evidence is of another release than the judged one",
+        "the evidence belongs to another release than the judged one",
         "deploy or test the judged release, then probe it again",
     ),
     "through": (
-        "it is reached only through a component that is down",
-        "repair that component first, then try again",
+        "the component can be reached only through another component, which is down",
+        "repair that other component first, then try again",
     ),
-    "generator": ("our own measurement cannot be believed", "run it again on an idle machine"),
-    "policy": ("the policy asks for something that does not work", "correct the policy"),
+    "generator": (
+        "the measurement of loadtest cannot be believed",
+        "run the scenario again on an idle machine",
+    ),
+    "policy": ("the policy is wrong", "correct the policy"),
 }
 """By class of error: the likely cause, and what to do where the policy says nothing."""
 
-OTHERWISE = ("the probe does not show the cause", "examine it by hand")
+OTHERWISE = ("the probe does not show the cause", "examine the component by hand")
 
 LEVELS: Mapping[tuple[str, str], tuple[str, Urgency]] = {
     ("critical", "down"): ("critical", "IMMEDIATE"),

@@ -134,7 +134,10 @@ def _statistic(value: float, least: float, n: int, failed: int) -> Measure:
         return Measure(None, "ms", n, f"{failed} of {n} tries failed", (ABOVE_EVERY_LIMIT, None))
     if least == value:
         return Measure(value, "ms", n)
-    why = f"loadtest itself was late: between {format_value(least, 'ms')} and {format_value(value, 'ms')}"
+    why = (
+        f"loadtest itself was late; the true value is between {format_value(least, 'ms')} and"
+        f" {format_value(value, 'ms')}"
+    )
     return Measure(value, "ms", n, why, (least, value))
 
 

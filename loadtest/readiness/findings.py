@@ -117,7 +117,7 @@ def _follows(
     names = {each.name for each in mine}
     for each in mine:
         if each is not row:
-            yield f"{each.title} is unknown: it is reached only through {row.title}"
+            yield f"{each.title} is unknown: it can be reached only through {row.title}"
     for function in found.functions:
         touched = function.status != "working" and not names.isdisjoint(function.needs)
         if touched and f"function {function.name}" not in told:
@@ -133,12 +133,12 @@ def _follows(
 
 def _measured(rule: CriterionRow) -> str:
     known = rule.measured not in {"not measured", "healthy", "degraded", "down", "unknown"}
-    return f": {rule.measured}, where {rule.expected} must hold" if known else ""
+    return f": {rule.measured}, but must be {rule.expected}" if known else ""
 
 
 def _rule(rule: CriterionRow) -> CauseFound:
     weight: FindingWeight = "broken" if rule.outcome == "missed" else "unknown"
-    said = rule.reason or f"{rule.measured}, where {rule.expected} must hold"
+    said = rule.reason or f"{rule.measured}, but must be {rule.expected}"
     return CauseFound(weight, rule.outcome, rule.title, said, blocks=True)
 
 
@@ -160,7 +160,12 @@ def _with_system(found: Assessment, made: list[CauseFound]) -> Iterator[CauseFou
     yield from made
     if len(broken) > 1 and against:
         yield CauseFound(
-            "broken", "so", SYSTEM, "together, these causes break rules about it", True, follows=words
+            "broken",
+            "so",
+            SYSTEM,
+            "together, these causes break rules on the whole system",
+            True,
+            follows=words,
         )
     if not broken:
         yield from (_alone(found, each) for each in against)
@@ -187,7 +192,11 @@ def _condition(found: Assessment, row: ConditionRow) -> str:
 def why(found: Assessment) -> str:
     """The first sentence, and what makes the whole of it doubtful."""
     made_up = [row.title for row in found.components if row.simulated]
-    told = f"; SIMULATED, so this says nothing about a real backend: {', '.join(made_up)}" if made_up else ""
+    told = (
+        f"; SIMULATED components, which say nothing about a real backend: {', '.join(made_up)}"
+        if made_up
+        else ""
+    )
     return _first(found) + told
 
 
@@ -217,9 +226,9 @@ def _first(found: Assessment) -> str:
         return (
             f"nothing is broken: all {n} components are healthy"
             if n > 1
-            else "nothing is broken: it is healthy"
+            else "nothing is broken: the only component is healthy"
         )
-    return f"nothing that counts is broken: {healthy} of {n} components are healthy, but not {_names(but)}"
+    return f"nothing that counts is broken: {healthy} of {n} components are healthy, all but {_names(but)}"
 
 
 def _names(names: Sequence[str]) -> str:
@@ -256,13 +265,13 @@ def _rules(found: Assessment) -> str:
     held = [each for each in (*found.gates, *found.triggers) if each.outcome in {"met", "not triggered"}]
     doubt = sum(bool(each.note) for each in held)
     if n == 1:
-        said = "its one rule cannot be judged" if unknown else f"its one rule {verb if bad else 'holds'}"
-        said += ", unless unknown components break it" if doubt else ""
+        said = "the one rule cannot be judged" if unknown else f"the one rule {verb if bad else 'holds'}"
+        said += " unless unknown components break it" if doubt else ""
         return said + (", and calls for a rollback" if pulled else "")
     said = f"{bad} of {n} rules {verb}" if bad else f"{n - unknown} of {n} rules hold" if unknown else ""
     said = said or f"all {n} rules hold"
     if doubt and not bad:
-        said += f" ({doubt} of them unless unknown components break {'it' if doubt == 1 else 'them'})"
+        said += f" ({doubt} only if no unknown component breaks {'it' if doubt == 1 else 'them'})"
     if unknown:
         said += f", {unknown} cannot be judged"
     if pulled:
@@ -275,9 +284,9 @@ def _third(found: Assessment) -> str:
     unknown = [row.title for row in found.components if row.status == "unknown"]
     age = found.confidence.age_s
     if age is None:
-        return f"this rests on no evidence at all: none of {n} components is known"
+        return f"there is no evidence: the state of all {n} components is unknown"
     old = "all of it new" if age < 1 else f"the oldest {format_duration(round(age) * 1e9)} old"
-    rest = f"this rests on evidence of {n - len(unknown)} of {n} components, {old}"
+    rest = f"the verdict is based on evidence of {n - len(unknown)} of {n} components, {old}"
     sure = f"confidence {format_value(found.confidence.value, 'ratio')}"
     return f"{rest} ({sure}{f'; not known: {_names(unknown)}' if unknown else ''})"
 

@@ -142,7 +142,8 @@ class History:
                 return _read(path)
         known = f"; the last is {whole[-1].name}" if whole else "; none is stored yet"
         raise ConfigError(
-            f"there is no assessment `{ref}` of this policy{known} (whole assessments are stored for `keep`)"
+            f"this policy has no stored assessment `{ref}`{known} (loadtest deletes assessments that are"
+            " older than `keep`)"
         )
 
 

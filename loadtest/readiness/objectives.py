@@ -75,7 +75,9 @@ def parse_objective(expression: str, unit: Unit) -> Objective:
     """
     match = EXPRESSION.fullmatch(expression.strip())
     if match is None:
-        raise ValueError(f'"{expression}" is not an operator and a value; write e.g. "{EXAMPLES[unit]}"')
+        raise ValueError(
+            f'"{expression}" is not an operator with a value; write for example "{EXAMPLES[unit]}"',
+        )
     return Objective(expression.strip(), cast("Operator", match[1]), _limit(match[2].strip(), unit), unit)
 
 
@@ -93,7 +95,7 @@ def _limit(text: str, unit: Unit) -> float:
     if (unit == "per_s" and "/" in text) or (unit == "bytes" and not _NUMBER.fullmatch(text)):
         return parse_rate(text) if unit == "per_s" else float(parse_bytes(text))
     if not _NUMBER.fullmatch(text):
-        raise ValueError(f'"{text}" is not a number; write e.g. "{EXAMPLES[unit]}"')
+        raise ValueError(f'"{text}" is not a number; write for example "{EXAMPLES[unit]}"')
     return float(text)
 
 

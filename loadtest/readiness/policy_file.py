@@ -52,8 +52,8 @@ PRIORITIES: Mapping[str, Priority] = {
     "optional": "optional",
 }
 HINTS = {
-    "url": "it belongs to a component, [components.NAME]",
-    "probe": "it belongs to a component, [components.NAME]",
+    "url": "this key belongs to a component, [components.NAME]",
+    "probe": "this key belongs to a component, [components.NAME]",
 }
 SCORES = ("answered.ratio", "passed.ratio", "running.ratio", "turns.complete.ratio", "events.matched.ratio")
 """Ratios that may be the score of a component: 1 is as good as it can be."""
@@ -92,7 +92,7 @@ def load_policy(
 def _read(table: TomlTable, path: Path, question: str, data: Mapping[str, object]) -> Policy:
     name = table.text("name", path.stem)
     if not is_name(name):
-        table.report("name", f"`name` must be of letters, digits, `.`, `_` and `-`, not {quoted(name)}")
+        table.report("name", f"`name` must consist of letters, digits, `.`, `_` and `-`, not {quoted(name)}")
     every_s = table.duration("every", 60_000_000_000, positive=True) / 1e9
     fresh_s = table.duration("fresh", 300_000_000_000, positive=True) / 1e9
     components = _components(table.table("components"), every_s, fresh_s)
@@ -145,7 +145,8 @@ def _components(table: TomlTable, every_s: float, fresh_s: float) -> tuple[Compo
     for name in table.data:
         if not _COMPONENT_NAME.fullmatch(name):
             table.report(
-                name, f"a component's name must be of letters, digits, `_` and `-`, not {quoted(name)}"
+                name,
+                f"the name of a component must consist of letters, digits, `_` and `-`, not {quoted(name)}",
             )
         found.append(_component(name, table.table(name), every_s, fresh_s))
     names = [each.name for each in found]
@@ -154,7 +155,7 @@ def _components(table: TomlTable, every_s: float, fresh_s: float) -> tuple[Compo
             if other not in names:
                 table.source.report(
                     ("components", each.name, "through"),
-                    f"there is no component `{other}`; {nearest(other, names)}",
+                    f"the policy has no component `{other}`; {nearest(other, names)}",
                 )
     _check_circles(table, {each.name: each.through for each in found})
     return tuple(found)
@@ -166,7 +167,10 @@ def _check_circles(table: TomlTable, through: Mapping[str, tuple[str, ...]]) -> 
         while open_ends:
             here = open_ends.pop()
             if here == name:
-                table.source.report(("components", name, "through"), f"`{name}` is reached through itself")
+                table.source.report(
+                    ("components", name, "through"),
+                    f"the component `{name}` is reached through itself; correct `through`",
+                )
                 break
             if here not in seen:
                 seen.add(here)
@@ -240,7 +244,7 @@ def _score(table: TomlTable, kind: str) -> str:
     elif name not in SCORES:
         table.report(
             "score",
-            f"`{score}` cannot be a score, because more of it is not better; {nearest(score, SCORES)}",
+            f"`{score}` cannot be a score, because a higher value is not better; {nearest(score, SCORES)}",
         )
     return name
 

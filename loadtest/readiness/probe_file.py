@@ -92,7 +92,7 @@ def _fields(table: TomlTable) -> dict[str, tuple[object, ...]]:
         value = fields.take(path)
         values = tuple(value) if isinstance(value, list) else (value,)
         if not all(isinstance(each, str | int | float | bool) for each in values):
-            fields.report(path, f"`{path}` must be the expected value, or a list of expected values")
+            fields.report(path, f"`{path}` must be the expected value or a list of expected values")
         found[path] = values
     return found
 
@@ -149,7 +149,10 @@ def _kubernetes(table: TomlTable) -> KubernetesProbe:
     workloads = table.texts("workloads")
     example = 'workloads = ["deployment/backend"]'
     if not workloads:
-        table.source.report(table.path, f"`workloads` must name those that should run, such as {example}")
+        table.source.report(
+            table.path,
+            f"`workloads` must name the workloads that should run, such as {example}",
+        )
     for each in workloads:
         kind, slash, name = each.partition("/")
         if kind not in WORKLOAD_KINDS or not slash or not name:
@@ -180,8 +183,8 @@ def read_command(table: TomlTable, key: str, *, needed: bool = True) -> tuple[st
     for name in dict.fromkeys(name for word in words for name in secrets_in(word)):
         table.report(
             key,
-            f"{{env.{name}}} would be on a command line, which every user of the machine can read (`ps`); "
-            f"let the program read ${name} from its environment",
+            f"{{env.{name}}} would appear on the command line, which every user of the machine can read"
+            f" (`ps`); let the program read ${name} from its environment",
         )
     if needed and not words and not table.has(key):
         table.source.report(table.path, f'`{key}` is missing; write for example {key} = ["make", "smoke"]')
@@ -223,7 +226,7 @@ def _redis(table: TomlTable) -> RedisProbe:
 def _containers(table: TomlTable) -> ContainersProbe:
     services = table.texts("services")
     if not services:
-        sentence = '`services` must name those that should run, such as services = ["backend"]'
+        sentence = '`services` must name the services that should run, such as services = ["backend"]'
         table.source.report(table.path, sentence)
     return ContainersProbe(
         file=table.text("file", None),
@@ -249,7 +252,10 @@ ONLY_FOR_A_RUN = ("duration", "connections", "set", "count", "look_every", "fail
 def _websocket(table: TomlTable) -> WebsocketProbe:
     by_label = table.choice("release", {"label": True}, default=False)
     for key in filter(table.has, ONLY_FOR_A_RUN if by_label else ()):
-        table.report(key, 'is of a run that is made; with release = "label" one that is kept counts')
+        table.report(
+            key,
+            'works only for a run that the probe makes; for a stored run, write release = "label"',
+        )
     return WebsocketProbe(
         scenario=_needed(table, "scenario", '"agent-burst"'),
         target=table.text("target", None),

@@ -239,7 +239,7 @@ def probe_all(
 
 def _late(component: Component) -> Evidence:
     """No answer in time: the component's failure, or ours where only this machine was probed."""
-    said = f"no answer within {component.timeout_s:g} s"
+    said = f"the probe got no answer within {component.timeout_s:g} s"
     if component.kind in OURS:
         return Evidence("unasked", said, None, "tool", took_s=component.timeout_s)
     return Evidence("failed", said, time.time(), "timeout", took_s=component.timeout_s)

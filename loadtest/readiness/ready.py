@@ -105,7 +105,14 @@ def named_release(policy: Policy, environ: Mapping[str, str]) -> Policy:
     try:
         return replace(policy, release=filled(policy.release, environ))
     except MissingVariableError as error:
-        raise ConfigError([Problem("release", f"{error}, so the release to judge is not known")]) from None
+        raise ConfigError(
+            [
+                Problem(
+                    "release",
+                    f"{error}, so loadtest does not know which release to judge",
+                )
+            ]
+        ) from None
 
 
 def _last(history: History) -> Assessment | None:
@@ -156,7 +163,7 @@ def verify_rollback(policy: Policy, environ: Mapping[str, str] | None = None) ->
         return None
     row = assess(policy, {}, id="", at=0).rollback
     if row is None or not policy.rollback.check:
-        return row and replace(row, verified=False, said="the policy names no `check` for its rollback")
+        return row and replace(row, verified=False, said="[rollback] of the policy has no `check`")
     said, ended = run_rollback(policy, policy.rollback.check, environ)
     return replace(row, verified=ended == 0, said=said)
 

@@ -29,7 +29,9 @@ def retargeted(data: Mapping[str, object], target: str, problems: list[Problem])
     parts = dict(_parts(data))
     sockets = [name for name, part in parts.items() if part.get("probe") == "websocket"]
     if not sockets:
-        sentence = "the policy has no WebSocket component; for others write --set components.NAME.url=..."
+        sentence = (
+            "the policy has no WebSocket component; for other components write --set components.NAME.url=..."
+        )
         problems.append(Problem(OPTION, sentence))
     before = {_place(_split(str(parts[name].get("target", "")))) for name in sockets} - {None}
     moved = [Assignment(("components", name, "target"), target, OPTION) for name in sockets]

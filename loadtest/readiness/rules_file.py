@@ -36,11 +36,11 @@ def read_rules(table: TomlTable, known: Mapping[str, Component]) -> RuleSet:
         follows = each.choice("else", {word: word for word in (NO_GO, ROLL_BACK)}, NO_GO)
         if each.has("component"):
             if follows == ROLL_BACK:
-                each.report("else", "only a rule with a `fact` of the whole system can call for a rollback")
+                each.report("else", "only a rule with a `fact` (of the whole system) can call for a rollback")
             criteria.append(read_criterion(each, known))
             continue
         if not each.has("fact"):
-            each.source.report(each.path, "a rule needs a `component` or a `fact`")
+            each.source.report(each.path, "a rule needs `component` or `fact`")
             each.take("fact")
         rule = read_condition(each, "expect")
         if follows == NO_GO:
@@ -62,7 +62,7 @@ def measure_unit(kind: str, name: str) -> tuple[str, Unit]:
         return canonical, unit
     known = MEASURES[kind]
     if name not in known:
-        raise ValueError(f"a {kind} probe does not measure `{name}`; {nearest(name, known)}")
+        raise ValueError(f"a probe of the kind {kind} does not measure `{name}`; {nearest(name, known)}")
     return name, known[name]
 
 
@@ -82,7 +82,7 @@ def check_known(table: TomlTable, key: str, names: tuple[str, ...], known: Mappi
     """Report every name at the key that is no component."""
     for name in names:
         if name not in known:
-            table.report(key, f"there is no component `{name}`; {nearest(name, known)}")
+            table.report(key, f"the policy has no component `{name}`; {nearest(name, known)}")
 
 
 def read_criterion(table: TomlTable, known: Mapping[str, Component]) -> Criterion:
@@ -98,7 +98,7 @@ def read_criterion(table: TomlTable, known: Mapping[str, Component]) -> Criterio
         except ValueError as error:
             table.report("measure", f"`measure`: {error}")
         if not table.has("expect"):
-            table.report("measure", '`expect` is missing beside it; write for example expect = "< 500ms"')
+            table.report("measure", '`measure` needs `expect`; write for example expect = "< 500ms"')
     elif table.has("expect"):
         table.report("expect", "`expect` needs a `measure` of the component")
     table.take("expect")

@@ -83,7 +83,10 @@ def outer_first(policy: Policy) -> Iterator[Component]:
 
 
 def _unreachable(row: ComponentRow, outer: ComponentRow) -> ComponentRow:
-    said = f"its state is not known: it is reached only through {outer.title}, which is {outer.status}"
+    said = (
+        f"its state is not known, because it can be reached only through {outer.title},"
+        f" which is {outer.status}"
+    )
     return replace(
         row, status="unknown", score=None, score_formula="unknown has no score", said=said,
         error="through", freshness=0.0, issues=(), lines=(*row.lines, f"probed anyway: {row.said}"),
@@ -103,11 +106,13 @@ def _dated(component: Component, evidence: Evidence, now: float) -> Evidence:
         return evidence
     age_s, most_s = now - evidence.at, lasts_s(component)
     if age_s < -AHEAD_S:
-        said = f"its evidence is dated {format_duration(-age_s * 1e9)} in the future: its age is not known"
+        said = (
+            f"the age of the evidence is not known: its date is {format_duration(-age_s * 1e9)} in the future"
+        )
     elif age_s > most_s:
         said = (
-            f"its evidence is {format_duration(age_s * 1e9)} old, older than the"
-            f" {format_duration(most_s * 1e9)} for which it counts"
+            f"the evidence is {format_duration(age_s * 1e9)} old, but counts only for"
+            f" {format_duration(most_s * 1e9)}"
         )
     else:
         return evidence
@@ -115,7 +120,7 @@ def _dated(component: Component, evidence: Evidence, now: float) -> Evidence:
         evidence,
         outcome="unasked",
         error="stale",
-        said=f"{said}; it said: {evidence.said}",
+        said=f"{said}; the evidence said: {evidence.said}",
         measures={},
         issues=(),
     )
@@ -168,13 +173,13 @@ def _of_release(component: Component, evidence: Evidence, release: str) -> Evide
         return evidence
     named = ", ".join(each for each in others if each)
     of = (
-        f"its evidence is of {named}, not of the release {release}"
+        f"the evidence is of {named}, not of the release {release}"
         if named
-        else f"its evidence does not say that it is of {release}"
+        else f"the evidence does not name the release {release}"
     )
     return replace(
-        evidence, outcome="unasked", error="release", said=f"{of}; it said: {evidence.said}", measures={},
-        issues=(), missed=(),
+        evidence, outcome="unasked", error="release", said=f"{of}; the evidence said: {evidence.said}",
+        measures={}, issues=(), missed=(),
     )  # fmt: skip
 
 
@@ -267,10 +272,10 @@ def _reached(level: Level, measure: Measure) -> Status:
 
 def _sentence(level: LevelRow) -> str:
     if level.outcome == "unknown":
-        known = "" if level.measured == "not measured" else f" is {level.measured}, and"
+        known = "" if level.measured == "not measured" else f" is {level.measured}, but"
         return f"{level.measure}{known} could not be judged: {level.reason or 'not measured'}"
     word, limit = ("critical", level.critical) if level.outcome == "down" else ("warn", level.warn)
-    return f"{level.measure} is {level.measured} (n={level.n}), beyond its {word} level {limit}"
+    return f"{level.measure} is {level.measured} (n={level.n}), beyond the {word} level {limit}"
 
 
 def _error_of(levels: tuple[LevelRow, ...]) -> str:

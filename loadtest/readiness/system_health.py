@@ -74,7 +74,7 @@ def _overall(rows: Sequence[ComponentRow]) -> Figure:
         "overall health",
         "ratio",
         value,
-        "sum of weight × score over the components that are known ÷ sum of their weights",
+        "sum of weight × score of the known components ÷ sum of their weights",
         f"({terms}) ÷ ({_sum(_g(row.weight) for row in known)}) {result}{left_out}",
         total / every if every else None,
         (total + every - weight) / every if every else None,
@@ -89,7 +89,7 @@ def _coverage(rows: Sequence[ComponentRow]) -> Figure:
         "coverage",
         "ratio",
         weight / every if every else None,
-        "weight of the components that are known ÷ weight of all components",
+        "weight of the known components ÷ weight of all components",
         f"{_g(weight)} ÷ {_g(every)}; {len(known)} of {len(rows)} components are known",
     )
 
@@ -128,7 +128,8 @@ def _business(functions: Sequence[FunctionRow]) -> Figure:
     parts = ", ".join(f"{each.name} {each.status} ({IMPACTS[_impact(each)]})" for each in functions)
     return Figure(
         "impact.business", "business impact", "impact", value,
-        "the worst impact of any function: the policy's impact if it is out, minor if it is degraded",
+        "the worst impact of any function: for a function that is out, its impact in the policy; for a"
+        " degraded function, minor",
         f"worst of {parts or 'nothing'}", value, max([value, *possible]),
     )  # fmt: skip
 
@@ -180,13 +181,13 @@ def _in_a_row(rows: Sequence[ComponentRow], before: Before) -> Figure:
         told = f"{earlier} before + 1 now"
     elif failed:
         value = most = max(1, earlier)
-        told = f"{value}, with the one that still lasts"
+        told = f"{value}, including the current failure"
     elif maybe:
         most = earlier + 1
-        told = f"{earlier} before; a critical component is unknown now, which neither counts nor ends the row"
+        told = f"{earlier} before; now a critical component is unknown, so the count neither grows nor ends"
     return Figure(
         "failures.in_a_row", "failures in a row", "count", value,
-        "assessments in a row, this one included, in which a critical component was down",
+        "successive assessments in which a critical component was down, up to now",
         told, value, most,
     )  # fmt: skip
 
@@ -198,8 +199,8 @@ def confidence(rows: Sequence[ComponentRow]) -> Figure:
     terms = _sum(f"{_g(row.weight)} × {_g(row.freshness)} {row.name}" for row in rows)
     return Figure(
         "confidence", "confidence", "ratio", total / every if every else None,
-        "sum of weight × freshness ÷ sum of weights; freshness is 1 for evidence within its time, then that"
-        " time ÷ its age, and 0 for a component that is unknown",
+        "sum of weight × freshness ÷ sum of weights; freshness is 1 for evidence that is not too old, then"
+        " its time limit ÷ its age; it is 0 for an unknown component",
         f"({terms}) ÷ {_g(every)} = {total / every:.3f}" if every else "no component has a weight",
         age_s=oldest_s(rows),
     )  # fmt: skip

@@ -129,7 +129,7 @@ def _against(
             yield Blocker("gate", f"{gate.rule}: {gate.measured}, expected {gate.expression}")
     for trigger in triggers:
         if trigger.outcome == "TRIGGERED":
-            said = f"{trigger.fact} is {trigger.measured}, and must be {opposite(trigger.expression)}"
+            said = f"{trigger.fact} is {trigger.measured}, but must be {opposite(trigger.expression)}"
             yield Blocker("trigger", f"{trigger.rule} ({said})")
 
 
@@ -154,7 +154,7 @@ def _nothing_known(rows: Sequence[ComponentRow]) -> tuple[Blocker, ...]:
     """Optional components block nothing, but if none at all is known there is nothing to judge by."""
     if any(row.status != "unknown" for row in rows):
         return ()
-    return (Blocker("unknown", f"none of {len(rows)} components is known"),)
+    return (Blocker("unknown", f"all {len(rows)} components are unknown"),)
 
 
 def with_rollback(found: Assessment, row: RollbackRow) -> Assessment:

@@ -109,7 +109,10 @@ def _check(planned: dict[str, RunOptions]) -> None:
         try:
             if prepare(options).scenario.load.stages:
                 problems.append(
-                    Problem(options.scenario, "it has stages; a block must have one constant load")
+                    Problem(
+                        options.scenario,
+                        "the scenario has stages, but a block must have one constant load",
+                    )
                 )
         except ConfigError as error:
             named = {"--target": f"--{which}"}

@@ -20,7 +20,9 @@ def need_libraries(options: RunOptions) -> None:
     _ = options.metrics_address
     if options.collector is not None and not _installed():
         run = install_line("opentelemetry-sdk opentelemetry-exporter-otlp-proto-http", "otel")
-        sentence = f"it needs opentelemetry's SDK and exporter, not installed here; run: {run}"
+        sentence = (
+            f"this option needs the OpenTelemetry SDK and exporter, which are not installed here; run: {run}"
+        )
         raise ConfigError([Problem("--otel", sentence)])
 
 

@@ -77,14 +77,14 @@ class Interrupts:
             self._first_s = now
             self._first()
         elif now - self._first_s >= PATIENCE_S:
-            _write(f"loadtest: interrupted; what was measured is stored in {self._folder}")
+            _write(f"loadtest: interrupted; the results until now are stored in {self._folder}")
             self._leave(130)
 
     def end_early(self, by: str) -> None:
         """End the run early for another cause than a signal; no effect once it has ended."""
         if self.stop is not None and not self.reporting and not self.caught:
             self.caught, self.by = True, by
-            _write(f"loadtest: ending the run early: it was stopped on {by}")
+            _write(f"loadtest: ending the run early: stopped on {by}")
             self.stop()
 
     def _first(self) -> None:
@@ -92,11 +92,11 @@ class Interrupts:
             self.waiting()
         elif self.stop is not None and not self.reporting:
             self.caught = True
-            _write("loadtest: ending the run early; interrupt again to leave without its report")
+            _write("loadtest: ending the run early; interrupt again to end without a report")
             self.stop()
         elif self.reporting:
             self.too_late = True
-            _write("loadtest: the report is being written; interrupt again to leave without it")
+            _write("loadtest: writing the report; interrupt again to end without a report")
         else:
             self._early = True
             raise KeyboardInterrupt

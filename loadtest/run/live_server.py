@@ -103,7 +103,7 @@ class LivePage:
         self._stays = True
         self._live.state = "ended"
         sys.stderr.write(
-            f"{PAGE} stays with the report until Ctrl-C or its button (--ui-close: until the run is over): "
+            f"{PAGE} shows the report until Ctrl-C or its button (with --ui-close: until the run ends): "
             f"http://{HOST}:{self.port}/\n"
         )
         self._closed.wait()

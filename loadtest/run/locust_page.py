@@ -152,7 +152,7 @@ class LocustPage:
         from locust.web import request  # type: ignore[attr-defined]  # it is imported there, and not declared
 
         if self._live is None:
-            return "No run has begun: it begins on Locust's page.\n", 404, {"Content-Type": "text/plain"}
+            return "No run has begun: start it on Locust's page.\n", 404, {"Content-Type": "text/plain"}
         status, kind, body = self._live.answer(path, request.query_string.decode("ascii", "replace"))
         return body, status, headers_of(path, kind)
 

@@ -188,7 +188,7 @@ def _await_workers(
                 f"{master.listening} of {joining.expected} workers joined at {joining.at} within {within}"
             )
             raise ConfigError(
-                [Problem("--workers", f"{sentence}; start them, with the same key, and run again")]
+                [Problem("--workers", f"{sentence}; start the workers with the same key, and run again")]
             )
 
 

@@ -30,8 +30,8 @@ def listen_address(text: str) -> tuple[str, int]:
         host = LOOPBACK
     if not (port.isascii() and port.isdecimal()) or len(port) > 5 or int(port) > 65535 or not host:
         sentence = (
-            f"`{text}` is neither HOST:PORT nor a port; write the scenario before the options, or write"
-            f" --prometheus={HERE}"
+            f"`{text}` is neither HOST:PORT nor a port; if it is the scenario, write it before the options,"
+            f" or write --prometheus={HERE}"
         )
         raise ConfigError([Problem("--prometheus", sentence)])
     return "" if host == "*" else host.strip("[]"), int(port)
@@ -55,8 +55,8 @@ def collector_url(text: str) -> str:
     if not fits:
         shown = text.rpartition("@")[2]
         sentence = (
-            f"`{shown}` is not an address of a collector without a user, like {COLLECTOR}; write the scenario"
-            f" before the options, or write --otel={COLLECTOR}"
+            f"`{shown}` is not the URL of a collector, such as {COLLECTOR} (without a user); if it is the"
+            f" scenario, write it before the options, or write --otel={COLLECTOR}"
         )
         raise ConfigError([Problem("--otel", sentence)])
     return text.rstrip("/")

@@ -29,7 +29,7 @@ may hold a secret, such as a target with a password or a token, is handed over t
 NOT_FORWARDED = "not_forwarded"
 """Key of a field's metadata: why the option is refused for a run in a process of its own."""
 
-PRINTS_NOTHING = "one of several runs prints nothing itself"
+PRINTS_NOTHING = "with several runs, a single run prints nothing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,9 +147,9 @@ class RunOptions:
         key_of(self.key_env, environ)
         if self.workers is not None and self.key_env is None and not is_loopback(host):
             sentence = (
-                f"workers on other machines join at {host}, and they get the plan, which may hold secrets:"
-                f" put a key of {SHORTEST_KEY} characters or more into a variable of every machine's"
-                " environment and name it with --key-env"
+                f"workers on other machines join at {host} and get the plan, which may contain secrets. Put a"
+                f" key of at least {SHORTEST_KEY} characters into an environment variable on every machine,"
+                " and name it with --key-env"
             )
             raise ConfigError([Problem("--bind", sentence)])
 
@@ -169,8 +169,8 @@ def key_of(variable: str | None, environ: Mapping[str, str]) -> str | None:
     key = environ.get(variable, "")
     if len(key) < SHORTEST_KEY:
         said = f"has {len(key)} characters" if key else "is not set"
-        sentence = f"the variable {variable}, which must hold the key of the workers, {said}"
-        raise ConfigError([Problem("--key-env", f"{sentence}; it takes at least {SHORTEST_KEY} characters")])
+        sentence = f"the environment variable {variable}, which must contain the key of the workers, {said}"
+        raise ConfigError([Problem("--key-env", f"{sentence}; a key has at least {SHORTEST_KEY} characters")])
     return key
 
 

@@ -119,11 +119,13 @@ class OtelExport:
     def _tell(self) -> None:
         if self.failed:
             sys.stderr.write(
-                f"--otel: {self.failed} of {self.exports} exports failed, not accepted by {self._collector};"
-                " the run and its report do not depend on them\n"
+                f"--otel: the collector {self._collector} did not accept {self.failed} of {self.exports}"
+                " exports; the run and its report do not need them\n"
             )
         if self._left_out:
-            sys.stderr.write(f"--otel: {self._left_out} slow turns were not exported: too many\n")
+            sys.stderr.write(
+                f"--otel: {self._left_out} slow turns were not exported, because there were too many\n",
+            )
 
 
 def exporter_session() -> requests.Session:

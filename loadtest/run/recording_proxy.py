@@ -148,8 +148,8 @@ class _Onward(connect):
         if isinstance(new, str) and urlsplit(new).netloc != urlsplit(old).netloc:
             where = public_url(new)
             return SecurityError(
-                f"it redirects to {where}, which would get the client's credentials;"
-                " to record there, name it with --to"
+                f"the server redirects to {where}, which would get the credentials of the client; to record"
+                " there, write it as --to"
             )
         return new
 
@@ -226,7 +226,7 @@ class _Recording:
             self._found.reason = " ".join(str(error).split()) or type(error).__name__
             self._count_end()
             return client.respond(
-                HTTPStatus.BAD_GATEWAY, f"the server did not accept it: {self._found.reason}\n"
+                HTTPStatus.BAD_GATEWAY, f"the server did not accept the connection: {self._found.reason}\n"
             )
         return None
 

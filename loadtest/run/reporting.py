@@ -66,7 +66,7 @@ def _written(run: Run) -> bool:
     except ViewsMissingError as error:
         # The verdict is known; only its views cannot be written.
         run.manifest["not_written"] = list(error.names)
-        sys.stderr.write(f"loadtest: {error}; so a run that passed ends with {int(error.exit_code)}\n")
+        sys.stderr.write(f"loadtest: {error}; if the run passed, the exit code is {int(error.exit_code)}\n")
         return False
     return True
 
@@ -99,7 +99,7 @@ def show_repeats(runs: Sequence[Run], options: RunOptions) -> None:
         sys.stdout.write(f"\n{told}\n")
     codes = [exit_code_of(run) for run in runs]
     listed = ", ".join(str(int(code)) for code in codes)
-    sys.stdout.write(f"exit codes: {listed}; worst: {int(worst_of(codes))}\n")
+    sys.stdout.write(f"exit codes: {listed}; the command ends with the worst: {int(worst_of(codes))}\n")
 
 
 def where(path: Path) -> str:

@@ -128,14 +128,21 @@ def _unfit(scenario: Scenario, over: str) -> list[str]:
     """Why the load of this scenario cannot be searched."""
     found = []
     if scenario.populations:
-        return ["it has populations, each with a load of its own; search with one population at a time"]
+        return [
+            (
+                "the scenario has populations, each with its own load;"
+                " search with a scenario without populations"
+            )
+        ]
     if scenario.load.stages:
-        found.append("it has stages, each with a load of its own; search with one that has none")
+        found.append("the scenario has stages; search with a scenario without stages")
     quiet = scenario.traffic is None or scenario.traffic.turns == 0
     if over == "rate" and (quiet or scenario.load.model == "closed"):
-        found.append("it sets no rate (closed model, or no traffic); search --over connections")
+        found.append("the scenario sets no rate (closed model or no traffic); search --over connections")
     if quiet and not scenario.thresholds:
-        found.append("it sends nothing and has no thresholds, so it could miss none; add [thresholds]")
+        found.append(
+            "the scenario sends nothing and has no thresholds, so no load could fail; add [thresholds]",
+        )
     return found
 
 
@@ -152,7 +159,12 @@ def _bounds(options: SearchOptions, scenario: Scenario) -> SearchRange:
     max_load = float(options.max_load if options.max_load is not None else limit)
     if max_load < start:
         raise ConfigError(
-            [Problem("--from, --to", f"{max_load:g} is less than {start:g}, the first load of the search")]
+            [
+                Problem(
+                    "--from, --to",
+                    f"the highest load, {max_load:g}, is less than the first load, {start:g}",
+                )
+            ]
         )
     if over_connections and (start != round(start) or max_load != round(max_load)):
         raise ConfigError([Problem("--from, --to", "connections are whole numbers")])

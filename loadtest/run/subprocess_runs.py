@@ -126,7 +126,7 @@ def command_line(options: RunOptions) -> list[str]:
             continue
         option = each.metadata.get(OPTION, f"--{each.name.replace('_', '-')}")
         if why := each.metadata.get(NOT_FORWARDED):
-            raise ConfigError([Problem(option, f"it cannot be given for one of several runs: {why}")])
+            raise ConfigError([Problem(option, f"this option cannot be used for several runs: {why}")])
         if not each.metadata.get(BY_VARIABLE):
             words += _option_words(option, value)
     return [*words, "--", options.scenario]

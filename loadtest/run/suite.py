@@ -101,7 +101,7 @@ def _find_scenarios(refs: Sequence[str]) -> tuple[list[str], dict[str, str]]:
             left_out |= {str(path): kind for path, kind in inside.others}
             found |= {path.resolve(): str(path) for path in inside.scenarios if path.resolve() not in found}
             if not inside.scenarios:
-                problems.append(Problem(ref, "the folder has no scenario: no file that ends in .toml"))
+                problems.append(Problem(ref, "the folder contains no .toml file, so it contains no scenario"))
             continue
         try:
             found.setdefault(find("scenario", ref, Path())[0].resolve(), ref)
@@ -150,6 +150,6 @@ def _same_names(plans: Sequence[tuple[str, Scenario]]) -> list[Problem]:
     for ref, plan in plans:
         other = first.setdefault(plan.name, ref)
         if other != ref:
-            sentence = f"its name `{plan.name}` is also the name of {other}; give each a `name` of its own"
+            sentence = f"the scenario and {other} have the same name, `{plan.name}`; give each its own `name`"
             problems.append(Problem(ref, sentence))
     return problems

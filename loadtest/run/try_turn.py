@@ -77,7 +77,7 @@ def try_file(ref: str, target: str | None, timeout_ns: int | None) -> FinishedTr
         traffic = replace(traffic, timeout_ns=timeout_ns)
     scenario = replace(scenario, traffic=traffic)
     if not (traffic.message or scenario.protocol.turn.sends):
-        sentence = "sends no message; write `message` in [turn] of the protocol, or in [traffic]"
+        sentence = "the scenario sends no message; write `message` in [turn] of the protocol or in [traffic]"
         raise ConfigError([Problem(ref, sentence)])
     prepared = prepare(RunOptions(scenario=ref, target=target), scenario)
     redactor = Redactor(all_secrets(scenario, os.environ))
@@ -119,10 +119,19 @@ def _scenario(ref: str, target: str | None) -> Scenario:
 
 def _of_protocol(protocol: Protocol, ref: str, target: str | None) -> Scenario:
     if target is None:
-        raise ConfigError([Problem("--target", f"{ref} is a protocol: say where to send its message")])
+        raise ConfigError(
+            [
+                Problem(
+                    "--target",
+                    f"{ref} is a protocol; add --target, the address to send its message to",
+                )
+            ]
+        )
     if asked := asked_columns(protocol):
         names = ", ".join(f"{{{name}}}" for name in asked)
-        sentence = f"needs {names}, which only the rows of a scenario have: try a scenario that uses it"
+        sentence = (
+            f"the protocol needs {names} from the rows of a scenario; try a scenario that uses this protocol"
+        )
         raise ConfigError([Problem(ref, sentence)])
     settings = {
         "name": protocol.name or "try",

@@ -180,12 +180,12 @@ def _scenario_of(environment: Any) -> str:
     named = {cls.scenario for cls in environment.user_classes if issubclass(cls, WebSocketUser)}
     if len(named) != 1:
         raise ConfigError(
-            f"the users of a locustfile must share one scenario; these name {sorted(named) or 'none'}"
+            f"all users of a locustfile must use the same scenario; these use {sorted(named) or 'none'}"
         )
     if idle := never_prepared(environment):
         raise ConfigError(
-            f"`before_connect` of {', '.join(idle)} would never be called: it needs a @task, which sends"
-            " what the scenario's traffic would; write one, such as `self.turn()`"
+            f"`before_connect` of {', '.join(idle)} would never be called, because the user has no @task;"
+            " write a @task that calls `self.turn()`"
         )
     return str(named.pop())
 

@@ -42,12 +42,12 @@ def refusal(port: int, method: str, path: str, host: str, origin: str | None) ->
     """
     own = {f"{name}:{port}" for name in ("127.0.0.1", "localhost")}
     if host.lower() not in own:
-        return "this page answers only to the address of this machine"
+        return "this page can be opened only at the address of this machine"
     if method in {"GET", "HEAD", "OPTIONS"}:
         return None
     if origin is not None and origin.lower() not in {f"http://{each}" for each in own}:
-        return "a request from another page is refused"
-    return None if path == "/stop" else "the load follows its plan; here it can only be stopped"
+        return "requests from other pages are refused"
+    return None if path == "/stop" else "the load follows its plan; this page can only stop it"
 
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -75,12 +75,14 @@ def _foreign(environ: dict[str, Any], known: set[str]) -> str | None:
     host = str(environ.get("HTTP_HOST", ""))
     name = (urlsplit(f"//{host}").hostname or "") if _is_host(host) else ""
     if name not in known and not _is_address(name):
-        return "this page answers only to an address of this machine, or to a name in LOADTEST_PAGE_NAMES"
+        return (
+            "this page can be opened only at an address of this machine or at a name in LOADTEST_PAGE_NAMES"
+        )
     # Locust lets every page read its own, and ends a load at a GET: an image on another page could.
     own = f"{environ.get('wsgi.url_scheme', 'http')}://{host}".lower()
     elsewhere = environ.get("HTTP_SEC_FETCH_SITE") == "cross-site" and environ["PATH_INFO"] != "/"
     if elsewhere or environ.get("HTTP_ORIGIN", own).lower() != own:
-        return "a request from another page is refused"
+        return "requests from other pages are refused"
     return None
 
 

@@ -94,8 +94,8 @@ def _say_unanswered(master: str, *, keyed: bool) -> None:
 
 def _unanswered(master: str, *, keyed: bool) -> str:
     """What is known where no answer comes: a master does not answer whom it does not know."""
-    key = "does it have the same key" if keyed else "does it need a key (--key-env)"
-    return f"no answer from a master at {master}: is one waiting there, and {key}?"
+    key = "does it have the same key" if keyed else "does the master need a key (--key-env)"
+    return f"no master answers at {master}. Is a master waiting there, and {key}?"
 
 
 def _interrupt_handler() -> Callable[[], None]:

@@ -96,17 +96,17 @@ def standing(manifest: Manifest) -> str:
     if from_s is not None and to_s is not None:
         return f"A part of the run: {format_duration(from_s * 1e9)} to {format_duration(to_s * 1e9)}."
     if manifest.get("interrupted"):
-        return "Interrupted: what follows covers the part until then."
+        return "Interrupted: this report covers the run until then."
     if manifest.get("status") == "cut short":
         kept = number(section(manifest, "load", "achieved").get("duration_s"))
         until = (
-            f"its measured part is kept up to {format_duration(kept * 1e9)}"
+            f"its measured part is stored up to {format_duration(kept * 1e9)}"
             if kept
-            else "no second of it was kept"
+            else "no second of it was stored"
         )
-        return f"Cut short: the run never ended by itself; {until}."
+        return f"Cut short: the run did not end by itself; {until}."
     if manifest.get("ended") is None:
-        return "Still running: what follows is what was kept so far."
+        return "Still running: this report covers the run until now."
     return ""
 
 
@@ -136,7 +136,7 @@ def _addresses(manifest: Manifest) -> str:
     target = section(manifest, "target")
     every = target.get("addresses")
     later = later_addresses(manifest)
-    moved = f"; in mid-run also {printable(', '.join(later), 200)}" if later else ""
+    moved = f"; during the run also {printable(', '.join(later), 200)}" if later else ""
     if not isinstance(every, list):
         return printable(target["address"], 120) + moved
     failed = failed_addresses(manifest)
@@ -193,7 +193,7 @@ def judgement(manifest: Manifest) -> Judgement:
     """The verdict in words, with its exit code; a run without one says that it has none."""
     verdict = section(manifest, "verdict")
     if not verdict.get("outcome"):
-        why = "The run was never judged; its numbers are of what was kept."
+        why = "The run was never judged; the numbers cover the stored part."
         return Judgement("NO VERDICT", "doubt", None, why)
     outcome = str(verdict["outcome"])
     word, tone = WORDS.get(outcome, (printable(outcome, 40).upper(), "doubt"))

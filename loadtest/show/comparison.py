@@ -69,9 +69,9 @@ COLUMNS = (
 )
 
 MEANING = (
-    "Values are means of runs. Changes and intervals are computed over {over}. p is for the direction of the"
-    " change, is corrected for all metrics of the table, and tests whether the change is more than"
-    f" {NEGLIGIBLE} of the smallest effect."
+    "Values are means of runs. Changes and intervals are computed over {over}. p tests, in the direction of"
+    " the change, whether the change is more than"
+    f" {NEGLIGIBLE} of the smallest effect; it is corrected for all metrics of the table."
 )
 
 DIFFERING_ON_SCREEN = 12
@@ -114,7 +114,7 @@ def written(
 ) -> str | bytes:
     """The comparisons in one format, text ending with a newline; "svg" and "png" are of the first scenario.
 
-    ``exploratory``: terminal and Markdown list the metrics that decide nothing, too. ``link`` leads from a
+    ``exploratory``: terminal and Markdown list the other metrics, too. ``link`` leads from a
     page to the report of a run.
 
     Raises:
@@ -161,7 +161,7 @@ def _forest(items: Sequence[Compared]) -> ComparisonPictures:
 
     found = boards(items)
     if not found:
-        sentence = "there is nothing to draw: the runs are not comparable, were pruned, or had no answers"
+        sentence = "there is nothing to draw: the runs are not comparable, are pruned, or have no answers"
         raise ConfigError([Problem("--format", sentence)])
     return ComparisonPictures(found[0])
 
@@ -188,7 +188,7 @@ def document(comparison: Comparison) -> Document:
         return DataTable(COLUMNS, tuple(_metric(row, missed, decided=not undecided) for row in rows))
 
     brief, meaning = f"means of runs; change and interval over {over}", MEANING.format(over=over)
-    folded = f"{len(comparison.exploratory)} metrics that decide nothing"
+    folded = f"{len(comparison.exploratory)} metrics that do not decide the verdict"
     return Document(
         kind="comparison",
         subject=printable(comparison.scenario),
@@ -205,11 +205,15 @@ def document(comparison: Comparison) -> Document:
                 "Exploratory",
                 (metrics(comparison.exploratory),),
                 meaning,
-                f"decides nothing; {brief}",
+                f"does not decide the verdict; {brief}",
                 folded,
                 tab="All metrics",
             ),
-            DocumentSection("What differs beside the numbers", (_differing(comparison),), tab="What differs"),
+            DocumentSection(
+                "Other differences between the runs",
+                (_differing(comparison),),
+                tab="What differs",
+            ),
         ),
         callouts=callouts(comparison.notices),
         decided=not undecided,
@@ -222,7 +226,7 @@ def _metric(row: MetricComparison, missed: Collection[tuple[str, str]], *, decid
     visible = change_text(rule, row.visible)
     unit = "pairs" if row.method == "pairs" else "runs"
     those = f"the present {unit}" if row.method else f"at least {MIN_RUNS} runs per side"
-    seen = f"; {those} would find a change of {visible}" if visible != NOTHING else ""
+    seen = f"; {those} can detect a change of {visible}" if visible != NOTHING else ""
     unsure = row.word == "cannot tell" and row.primary and (decided or visible != NOTHING)
     return TableRow(
         cells=(

@@ -225,14 +225,14 @@ class ExportedRun:
         decided = [each for each in stand if each.outcome != "not_measured"]
         yield Family(
             f"{PREFIX}_threshold_held",
-            "1 where a threshold holds so far, 0 where it is missed; absent where it is not measured",
+            "1 if a threshold passes so far, 0 if it is missed; absent if it is not measured",
             "gauge",
             "1",
             tuple((_of(each), float(each.outcome == "held")) for each in decided),
         )
         yield Family(
             f"{PREFIX}_threshold_measured",
-            "1 where there is enough for a threshold to be judged by, else 0",
+            "1 if there are enough samples to judge a threshold, else 0",
             "gauge",
             "1",
             tuple((_of(each), float(each.outcome != "not_measured")) for each in stand),

@@ -127,9 +127,9 @@ def _left_out(title: str, manifest: Manifest) -> str:
     counts = section(manifest, "counts", "measured")
     timed_out = as_integer(section(counts, "turns").get("timed_out")) or 0
     if title == "Stream" and timed_out:
-        return f"; without the last silence of {format_count(timed_out)} turns that timed out"
+        return f"; without the wait at the end of {format_count(timed_out)} turns that timed out"
     if title in {"Response time", "Service time", "Stream"} and in_doubt(counts):
-        return "; in doubt: some answers may be of earlier turns"
+        return "; in doubt, because some answers may belong to earlier turns"
     return ""
 
 
@@ -140,8 +140,8 @@ def _clocks(manifest: Manifest) -> str:
     known = [trip for trip in trips if trip is not None]
     if not known:
         return ""
-    told = f"; over {format_count(len(trips))} processes, whose clocks agree to"
-    return f"{told} {format_ms(max(known) / 2)} (from the round trips of their offsets)"
+    told = f"; measured across {format_count(len(trips))} processes, whose clocks differ by at most"
+    return f"{told} {format_ms(max(known) / 2)}"
 
 
 def _slow_readers(manifest: Manifest, footnotes: Footnotes) -> MetricGroup:
@@ -151,7 +151,7 @@ def _slow_readers(manifest: Manifest, footnotes: Footnotes) -> MetricGroup:
         _metric(f"slow:{name}", printable(name, 60), section(metrics, name), footnotes) for name in metrics
     )
     return MetricGroup(
-        "Slow readers", "of users whom the plan made read slowly, which bends them", tuple(found)
+        "Slow readers", "of users with `slow_readers`, whose slow reading changes these times", tuple(found)
     )
 
 

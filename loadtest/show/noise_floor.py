@@ -13,7 +13,7 @@ COLUMNS = (
     TableColumn("mean", right=True),
     TableColumn("runs", right=True),
     TableColumn("runs differ by", right=True),
-    TableColumn(f"{AGAINST} against {AGAINST} show", right=True),
+    TableColumn(f"{AGAINST} against {AGAINST} runs detect", right=True),
     TableColumn("runs per side for the smallest effect", right=True),
 )
 

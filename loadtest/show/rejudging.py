@@ -43,8 +43,8 @@ def asked_anew(run: ReadableRun, thresholds: Mapping[str, Any]) -> JudgedRun:
 def _fact() -> dict[str, Any]:
     return {
         "code": CODE,
-        "message": "Judged by other thresholds than the run was made with; what is stored stays as it was.",
-        "remedy": "Put them into the scenario, so that the next run is judged by them.",
+        "message": "This view is judged by other thresholds than the run; the stored run is unchanged.",
+        "remedy": "To judge the next run by these thresholds, write them into the scenario.",
         "numbers": {},
     }
 

@@ -127,12 +127,12 @@ def document(
             _not_measured(report),
             *_turns(broken, slowest),
             _facts("The target itself", report.health, ABOUT),
-            _facts("Load generator", report.generator, ABOUT, folded="what this machine had to spare"),
+            _facts("Load generator", report.generator, ABOUT, folded="how busy this machine was"),
             _facts(
                 "Surroundings",
                 report.fingerprint,
                 ABOUT,
-                folded="what makes two runs comparable",
+                folded="compare these before you compare two runs",
                 screen=False,
             ),
         ),
@@ -171,7 +171,7 @@ def _numbers(report: Report) -> Iterator[KeyNumber]:
         row = rows.get(f"{name}, of all due", rows[name])
         known = "p95" not in row.notes
         of_due = row is not rows[name]
-        told = f"of {row.n} due, those without it included" if of_due else f"n={row.n}"
+        told = f"of all {row.n} due turns, also those without this time" if of_due else f"n={row.n}"
         basis = told if known else report.footnotes[row.notes["p95"] - 1]
         value = row.cells["p95"] if known else NOT_MEASURED
         yield KeyNumber(f"{rows[name].label} p95", value, basis, _judged(report, f"{name}."))
@@ -202,14 +202,16 @@ def _turns(broken: tuple[Exemplar, ...], slowest: tuple[Exemplar, ...]) -> Itera
     yield DocumentSection(
         "Broken turns and stray payloads",
         (),
-        "Turns that did not complete or whose events went astray, and payloads that belong to no turn.",
+        "Turns that were not complete or whose events were not delivered properly, and payloads that belong"
+        " to no turn.",
         tab=TURNS,
         exemplars=broken,
     )
     yield DocumentSection(
         "Slowest turns",
         (),
-        "By response time. Open one to see what was said and when, counted from the instant it was due.",
+        "The turns with the longest response time. Open a turn to see its messages, with times counted from"
+        " when the turn was due.",
         tab=TURNS,
         exemplars=slowest,
     )

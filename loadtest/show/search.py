@@ -37,8 +37,8 @@ ANSWERS: dict[str, Tone] = {"held": "good", "missed": "bad"}
 
 CAPTION = (
     "Each mark is a run. At the knee the marks leave the dashed line: from there on, the target no longer"
-    " keeps up with the load. The limit lies in the shaded range: every run to the left of it held, and every"
-    " run to the right of it missed."
+    " keeps up with the load. The limit is in the shaded range: every run to its left passed, and every run"
+    " to its right missed a threshold."
 )
 
 
@@ -47,7 +47,7 @@ def document(search: Search) -> Document:
     word, tone = WORDS[search.finding.outcome]
     why, *context = sentences(search)
     table = DataTable(_columns(search), tuple(map(_probe, search.tries)))
-    meaning = "Each probe is a stored run; loadtest report with its name shows all of it."
+    meaning = "Each probe is a stored run; to see it whole, give its id to loadtest report."
     return Document(
         kind="search",
         subject=printable(search.scenario, 80),
@@ -90,19 +90,20 @@ def sentences(search: Search) -> Sequence[str]:
 
 def _found(search: Search) -> str:
     found, unit = search.finding, search.unit
-    held = "no load held" if found.load is None else f"{amount(found.load)} {unit} held"
+    held = "no load passed" if found.load is None else f"{amount(found.load)} {unit} passed"
     missed = amount(found.missed or 0.0)
     at_end = amount(found.load_at_end or 0.0)
     last = printable(search.tries[-1].why, 600) if search.tries else ""
     told = {
-        "found": f"The highest load that holds is {amount(found.load or 0.0)} {unit};"
+        "found": f"The highest load that passes is {amount(found.load or 0.0)} {unit};"
         f" at {missed} a threshold is missed.",
-        "above": f"All loads that were tried held, up to {amount(found.load or 0.0)} {unit};"
-        " the limit lies above.",
-        "below": f"No load held, down to {missed} {unit}. {last}",
-        "invalid": f"At {at_end} {unit} the generator or the measurement was the limit, and not the target;"
-        f" the search ends here, and {held}. {last}",
-        "interrupted": f"Interrupted; until then {held}.",
+        "above": f"All tried loads passed, up to {amount(found.load or 0.0)} {unit}; the limit is higher.",
+        "below": f"No load passed, down to {missed} {unit}. {last}",
+        "invalid": (
+            f"At {at_end} {unit} the generator or the measurement was the limit, not the target; the search"
+            f" ends here, and {held}. {last}"
+        ),
+        "interrupted": f"The search was interrupted; until then {held}.",
     }
     return told.get(found.outcome, f"The search ended at {at_end} {unit}; before that {held}. {last}")
 
@@ -111,7 +112,7 @@ def _interval(search: Search) -> str:
     low, high = search.finding.interval
     if low is None or high is None:
         return ""
-    return f"Every run up to {amount(low)} held, and every run from {amount(high)} on missed."
+    return f"Every run up to {amount(low)} passed, and every run from {amount(high)} on missed a threshold."
 
 
 def _knee(search: Search) -> str:

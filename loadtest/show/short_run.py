@@ -248,8 +248,10 @@ def _waited(manifest: Manifest) -> str:
     late, own = lateness_ms(manifest), own_lateness_ms(manifest)
     if late is None or own == late:
         return ""
-    ours = "none of it ours" if own is None else f"{format_ms(own)} of it ours at most"
-    return f" ({ours}, the rest a wait for connections)" if own else f" ({ours}: a wait for connections)"
+    ours = "none of it by the generator" if own is None else f"at most {format_ms(own)} by the generator"
+    return (
+        f" ({ours}, the rest waiting for connections)" if own else f" ({ours}, all waiting for connections)"
+    )
 
 
 def _against(manifest: Manifest, what: str, other: Manifest) -> str:

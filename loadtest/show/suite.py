@@ -66,7 +66,9 @@ def document(suite: Suite) -> Document:
         tone=TONES.get(word, "doubt"),
         exit_code=int(suite.exit_code),
         why=_summed(suite),
-        context=(f"Left out, being no scenario: {printable(left_out, 1000)}.",) if left_out else (),
+        context=(f"Not run, because these files are no scenarios: {printable(left_out, 1000)}.",)
+        if left_out
+        else (),
         simulated=suite.simulated,
         sections=(DocumentSection("Runs", (DataTable(COLUMNS, tuple(map(_run, listed))),)),),
     )

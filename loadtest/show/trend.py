@@ -67,18 +67,18 @@ COLUMNS = (
 )
 
 MEANING = (
-    "The prediction interval is where a further run of the level lies with 95 % confidence. p is corrected"
-    " for all metrics of the table."
+    "With 95 % confidence, the next run of the level is inside the prediction interval. p is corrected for"
+    " all metrics of the table."
 )
 
 CAPTION = (
-    "A dot is a run; runs are in the order in which they were made. A line is the mean of a level. The band"
-    " around it is where 95 of 100 further runs lie if nothing changes. A letter marks a change of level; the"
-    " first run after it is named below. The filled dot is the newest run."
+    "Each dot is a run, from the oldest to the newest. A line is the mean of a level. If nothing changes, 95"
+    " of 100 further runs are inside the band around the line. A letter marks a change of level; the list"
+    " below names the first run after it. The filled dot is the newest run."
 )
 
 EXPLORED_ON_SCREEN = 8
-"""Changes of metrics that decide nothing, the newest; of the others a screen says how many."""
+"""Changes of metrics that do not decide the verdict, the newest; of the others a screen says how many."""
 
 OTAVA_RUN = ("time", "run", "label", "commit", "scenario", "machine")
 """The columns that say which run it was; all others are metrics."""
@@ -94,7 +94,7 @@ def written(
 ) -> str | bytes:
     """The trends in one format, text ending with a newline; "svg" and "png" are of the first.
 
-    ``exploratory``: terminal and Markdown list the metrics that decide nothing, too. ``link`` leads from a
+    ``exploratory``: terminal and Markdown list the other metrics, too. ``link`` leads from a
     page to the report of a run.
     """
     documents = [document(each) for each in trends]
@@ -160,7 +160,7 @@ def document(trend: Trend, link: Link = no_link) -> Document:
     explored = DataTable(
         _change_columns(below=False), _changes(trend.exploratory, EXPLORED_ON_SCREEN), "earlier changes"
     )
-    folded = f"{len(trend.exploratory)} metrics that decide nothing"
+    folded = f"{len(trend.exploratory)} metrics that do not decide the verdict"
     return Document(
         kind="trend",
         subject=printable(past.scenario),
@@ -182,7 +182,7 @@ def document(trend: Trend, link: Link = no_link) -> Document:
             DocumentSection(
                 "Change points",
                 (DataTable(_change_columns(below=True), _changes(trend.primary)),),
-                brief="where the level of what decides changed",
+                brief="where the level of a deciding metric changed",
                 stays=True,
             ),
             DocumentSection(

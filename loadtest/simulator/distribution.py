@@ -19,7 +19,7 @@ def read_time(text: str) -> int:
     """
     duration_ns = parse_duration(text)
     if duration_ns > _MAX_NS:
-        raise ValueError(f'"{text}" is longer than an hour, which no test waits for')
+        raise ValueError(f'"{text}" is longer than an hour, the maximum')
     return duration_ns
 
 
@@ -64,9 +64,7 @@ def read_distribution(text: str) -> Distribution:
         case ("uniform", 2):
             low_ns, high_ns = read_time(parts[0]), read_time(parts[1])
             if low_ns > high_ns:
-                raise ValueError(
-                    f'"{text}" goes from the longer to the shorter time; write the shorter one first'
-                )
+                raise ValueError(f'"{text}" begins with the longer time; write the shorter time first')
             return Distribution("uniform", low_ns, high_ns)
         case ("bimodal", 3):
             return Distribution("bimodal", read_time(parts[0]), read_time(parts[1]), parse_ratio(parts[2]))

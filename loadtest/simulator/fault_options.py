@@ -82,7 +82,7 @@ def _hit(text: str) -> Hit:
 
 def _count(text: str) -> int:
     if not re.fullmatch("[0-9]{1,9}", text.strip()) or int(text) < 1:
-        raise ValueError(f'"{text}" is not a whole number from 1 on')
+        raise ValueError(f'"{text}" is not a whole number of at least 1')
     return int(text)
 
 
@@ -104,7 +104,7 @@ def _share_and_code(text: str) -> NumberAndShare:
 
 def _status(text: str) -> int:
     if not re.fullmatch("[345][0-9][0-9]", text) or int(text) not in set(HTTPStatus):
-        raise ValueError(f'"{text}" is not an HTTP status that refuses, such as 403, 429 or 503')
+        raise ValueError(f'"{text}" is not an HTTP status of a refusal, such as 403, 429 or 503')
     return int(text)
 
 
@@ -112,7 +112,7 @@ def _close_code(text: str) -> int:
     code = _count(text)
     if code != ABNORMAL and code not in EXTERNAL_CLOSE_CODES and not 3000 <= code < 5000:
         raise ValueError(
-            f"{code} is not allowed in a close frame; for such a code use invalid-close-code={code}"
+            f"{code} is not allowed in a close frame; to send it nevertheless, use invalid-close-code={code}"
         )
     return code
 
@@ -120,7 +120,7 @@ def _close_code(text: str) -> int:
 def _invalid_code(text: str) -> int:
     code = _count(text)
     if code > 0xFFFF or code in EXTERNAL_CLOSE_CODES or 3000 <= code < 5000:
-        raise ValueError(f"{code} is not an invalid close code; an invalid one is 401")
+        raise ValueError(f"{code} is a valid close code; write an invalid code, such as 401")
     return code
 
 
@@ -157,21 +157,21 @@ FAULT_OPTIONS: dict[str, FaultOption] = {
     "close-after-accept": FaultOption(
         "close_after_accept",
         "close-after-accept[=CODE[,P]]",
-        "101, an error frame, close CODE; 1006 ends without a close frame",
+        "answer 101, send an error frame, close with CODE; 1006: without a close frame",
         _number_and_share(_close_code),
         "1008",
     ),
     "invalid-close-code": FaultOption(
         "invalid_close_code",
         "invalid-close-code[=CODE[,P]]",
-        "101, an error frame, and a close frame with a code that RFC 6455 forbids (401)",
+        "answer 101, send an error frame, close with a code that RFC 6455 forbids (401)",
         _number_and_share(_invalid_code),
         "401",
     ),
     "auth-after-accept": FaultOption(
         "auth_after_accept",
         "auth-after-accept[=CODE]",
-        "reject a wrong credential by 101, an error frame and close CODE (1008), not by HTTP",
+        "reject a wrong credential with 101, an error frame and close CODE (1008), not with HTTP",
         _close_code,
         "1008",
     ),
@@ -189,7 +189,7 @@ FAULT_OPTIONS: dict[str, FaultOption] = {
     "malformed": FaultOption(
         "malformed",
         "malformed=P[,any|KIND]",
-        "before a share of the events, send a copy that ends in mid-JSON",
+        "before a share of the events, send a copy that is cut in the middle of its JSON",
         _hit,
     ),
     "delay": FaultOption(
@@ -202,7 +202,7 @@ FAULT_OPTIONS: dict[str, FaultOption] = {
     "batch": FaultOption(
         "batch_ns",
         "batch[=T]",
-        "send all events at the end of the turn's time: delay, gap and stall, or T (50ms)",
+        "send all events of a turn at once, after delay, gap and stall, or after T (50ms)",
         read_time,
         "50ms",
     ),
@@ -223,7 +223,10 @@ FAULT_OPTIONS: dict[str, FaultOption] = {
         _count,
     ),
     "cold-start": FaultOption(
-        "cold_start_ns", "cold-start=T", "for T after the start: 101, an error frame, close 1011", read_time
+        "cold_start_ns",
+        "cold-start=T",
+        "for T after the start: answer 101, send an error frame, close with 1011",
+        read_time,
     ),
     "cut": FaultOption(
         "cut",
@@ -241,18 +244,21 @@ FAULT_OPTIONS: dict[str, FaultOption] = {
         "no_pong", "no-pong", "answer no ping, neither the frame nor the message", _flag, ""
     ),
     "unpaired": FaultOption(
-        "unpaired", "unpaired=P", "never complete the tool in a share of turns", parse_ratio
+        "unpaired", "unpaired=P", "never complete the tool call in a share of turns", parse_ratio
     ),
     "stall": FaultOption(
         "stall", "stall=T[,P]", "fall silent for T in the middle of a turn", _number_and_share(read_time)
     ),
     "rate-limit": FaultOption(
-        "rate_limit", "rate-limit=N", "more than N turns in one second: error_message RATE_LIMITED", _count
+        "rate_limit",
+        "rate-limit=N",
+        "answer turns beyond N in one second with error_message RATE_LIMITED",
+        _count,
     ),
     "stream": FaultOption(
         "stream_ns",
         "stream[=T]",
-        "no fault: answer as an agent does, thinking, using a tool, streaming words, in about T (1s) a turn",
+        "not a fault: answer like an agent (thinking, a tool call, streamed words) in about T (1s) per turn",
         read_time,
         "1s",
     ),

@@ -90,7 +90,7 @@ def parse_faults(given: Iterable[str], seed: int = 1) -> Faults:
             problems.append(Problem("--fault", str(error)))
             continue
         if field in fields:
-            problems.append(Problem("--fault", f'"{text}" is given a second time; a fault has one value'))
+            problems.append(Problem("--fault", f'"{text}": this fault is given twice; give it once'))
         fields[field] = value
     if problems:
         raise ConfigError(problems)

@@ -47,7 +47,7 @@ class Options:
 
     def __post_init__(self) -> None:
         if (self.cert is None) != (self.key is None):
-            raise ConfigError([Problem("--cert, --key", "a certificate and its key are given together")])
+            raise ConfigError([Problem("--cert, --key", "give both a certificate and its key")])
 
 
 class Option(NamedTuple):

@@ -176,7 +176,9 @@ class _Drafter:
         sends = [at for at, each in enumerate(self._messages) if not each.inward and at not in self._beats]
         chosen = self._choose_messages(sends)
         if not chosen:
-            result.notes.append("the capture has no message of a turn: write `message` of [turn] yourself")
+            result.notes.append(
+                "the capture contains no message of a turn: write `message` of [turn] yourself",
+            )
             return result
         id_path = self._find_id(chosen)
         self._draft_ready(chosen[0])
@@ -253,8 +255,8 @@ class _Drafter:
         text = template(message, gaps)
         if message.found is None and found_placeholder(message.text):
             self._result.notes.append(
-                f"a text with {found_placeholder(message.text)} in it is sent with a space in the braces,"
-                " because it would be a placeholder otherwise"
+                f"the text {found_placeholder(message.text)} looks like a placeholder, so the draft sends it"
+                " with a space after the brace"
             )
         return text
 
@@ -334,7 +336,9 @@ class _Drafter:
         if message is None:
             return
         if condition is None:
-            self._result.notes.append("a message before the first turn has no type; nothing waits for it")
+            self._result.notes.append(
+                "a message before the first turn has no type, so the draft does not wait for it",
+            )
             return
         steps.append((condition, "", self._kept(message)))
 
@@ -431,7 +435,7 @@ class _Drafter:
             result.rows = list({json.dumps(row, sort_keys=True): row for row in rows}.values())
         if id_path is None:
             result.notes.append(
-                "no value of a message comes back in its answers: events are matched in order"
+                "no value of a message comes back in its answers, so the draft matches events by order"
             )
 
     def _row_text(self, value: Scalar) -> str:
@@ -439,7 +443,7 @@ class _Drafter:
         text, lone = LONE.subn("\ufffd", value_text(value))
         if lone:
             self._result.notes.append(
-                "a text with half of a character in it stands in `data` without that half"
+                "a text in `data` contained half of a character; the draft has it without that half"
             )
         return text
 
@@ -497,7 +501,7 @@ class _Drafter:
         result = self._result
         answered = [turn for turn in turns if turn.events]
         if not answered:
-            result.notes.append("no event answers a message: write what ends a turn yourself")
+            result.notes.append("no event answers a message: write `end` yourself")
             return
         if len(answered) < len(turns):
             result.notes.append(f"{len(turns) - len(answered)} of {len(turns)} messages have no answer")
@@ -542,12 +546,13 @@ class _Drafter:
         elif once := _once_each(turns):
             self._result.end = [once]
             self._result.notes.append(
-                f"`{once}` comes once in each turn, but not last: check whether it ends the turn"
+                f"`{once}` comes once in each turn, but it is not the last event: check whether it ends the"
+                " turn"
             )
         elif len(sizes) == 1:
             self._result.count = next(iter(sizes))
         else:
-            self._result.notes.append("the last event of a turn looks like the others: write `end`")
+            self._result.notes.append("the last event of a turn looks like the others: write `end` yourself")
 
     def _draft_first(self, turns: list[_Turn]) -> None:
         """Events that come several times in a turn are its content; else those that are called so."""
@@ -583,13 +588,13 @@ class _Drafter:
         kinds = dict.fromkeys(each.kind for each in (*self._early, *others) if each.kind is not None)
         self._result.ignore = [kind for kind in kinds if kind not in ours]
         self._result.notes += [
-            f"`{kind}` is called a heartbeat, but nothing was sent in answer, so it is in `ignore`; if the"
-            " target wants an answer, write a `heartbeat` in [connect]"
+            f"`{kind}` looks like a heartbeat, but the client did not answer it, so the draft has it in"
+            " `ignore`; if the target needs an answer, write a `heartbeat` in [connect]"
             for kind in kinds
             if kind not in ours and _PING.search(kind)
         ]
         if any(each.kind is None or each.kind in ours for each in others):
-            self._result.notes.append("events came that name no turn: the report calls them unmatched")
+            self._result.notes.append("some events have no id of a turn: the report counts them as unmatched")
 
 
 # ---------------------------------------------------------------- what may be a type, an id, an end
@@ -801,7 +806,8 @@ def _told_secrets(made: Draft) -> list[str]:
     found = dict.fromkeys(each[2] for text in texts for each in PLACEHOLDER.finditer(text))
     names = [each.removeprefix(SECRET) for each in found if each.startswith(SECRET)]
     return [
-        f"{{secret.{each}}} stands for a secret that was taken out: set {each}, or keep what the target gives"
+        f"the draft has {{secret.{each}}} in place of a secret: set the environment variable {each}, or keep"
+        " the value that the target sends"
         for each in names
     ]
 

@@ -29,9 +29,7 @@ def captured_secrets(frames: Iterable[CapturedFrame], protocol: Protocol | None 
     for text in dict.fromkeys(frame.text for frame in frames if not frame.inward):
         found.update(dict.fromkeys(_in_text(text, shapes)))
         if len(found) > MAX_SECRETS:
-            raise ValueError(
-                f"it holds more than {MAX_SECRETS:,} different secrets, too many to take them out"
-            )
+            raise ValueError(f"there are more than {MAX_SECRETS:,} different secrets, too many to remove")
     return list(found)
 
 

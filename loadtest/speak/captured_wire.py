@@ -20,8 +20,8 @@ _SEPARATOR = "\x1e"
 """What ends a record of SignalR, and of others: no text has it but for that."""
 
 BEGUN_BY_HTTP = (
-    "the client began by HTTP (polling), which a capture does not have: the steps of [connect] are the usual"
-    " ones; what it logged in with is missing"
+    "the client began with HTTP polling, which a capture does not contain: the draft has the usual steps of"
+    " [connect], without the login"
 )
 
 

@@ -180,7 +180,7 @@ class _DescriptionDrafter:
     def lines(self, name: str) -> Iterator[str]:
         """The protocol, line by line."""
         title = " ".join(self._api.title.split()) or "without a title"
-        yield f"# How {name} is spoken to, drafted from a description ({title}). It names the"
+        yield f"# The protocol of {name}, drafted from a description ({title}). It contains the"
         yield "# messages, but not their order: read each comment, and correct what is wrong."
         yield "#"
         yield f"# Check it:      loadtest protocols check {name}.protocol.toml"
@@ -219,15 +219,15 @@ class _DescriptionDrafter:
         if self._turn_paths:
             yield f"turn = [{', '.join(map(toml_text, self._turn_paths))}]"
         else:
-            yield '# No id of a message was found in its answers. Where there is one: turn = ["id"]'
+            yield '# The answers have no id of their message. If they do, write: turn = ["id"]'
             yield 'match = "order"'
         if events.first:
             yield f"first = {_listed(events.first)}"
         if events.end:
-            yield "# These end a turn, by their names or because there is no other:"
+            yield "# By their names, or because there are no others, these events end a turn:"
             yield f"end = {_listed(events.end)}"
         else:
-            yield "# The description does not say what ends a turn. If a type ends it, write it instead:"
+            yield "# The description does not say what ends a turn. If an event does, write its type instead:"
             yield '# end = ["completed"]'
             yield "count = 1                  # the first answer"
         fails = ", ".join([*map(toml_text, events.fail), '{ has = "error" }'])

@@ -45,7 +45,7 @@ def protocol_text(draft: Draft, name: str) -> str:
 
 
 def _head(draft: Draft, name: str) -> Iterator[str]:
-    yield f"# How {name} is spoken to, drafted from a capture. Every line is a guess: correct it."
+    yield f"# The protocol of {name}, drafted from a capture. Every line is a guess: correct it."
     yield "#"
     yield f"# Check it:      loadtest protocols check {name}.protocol.toml --capture FRAMES.jsonl"
     yield f"# Try it:        loadtest try {name}.toml"

@@ -112,7 +112,7 @@ class Upgrade:
             # What the environment holds may be no UTF-8: it is sent as it is.
             return ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "surrogateescape")
         except UnicodeEncodeError:
-            sentence = "the request would hold half of a character (a lone surrogate), which cannot be sent"
+            sentence = "the request contains half of a character (a lone surrogate), which cannot be sent"
             raise ConnectRefusal(Layer.UPGRADE, sentence) from None
 
     def receive(self, data: bytes) -> bool:
@@ -127,7 +127,7 @@ class Upgrade:
         while True:
             end = self._data.find(b"\r\n\r\n")
             if (len(self._data) if end < 0 else end) + self._passed_over > MAX_HEAD_BYTES:
-                raise ConnectRefusal(Layer.UPGRADE, "the answer's head is larger than 64 KiB")
+                raise ConnectRefusal(Layer.UPGRADE, "the head of the answer is larger than 64 KiB")
             if end < 0:
                 return self._is_http()
             lines = self._data[:end].decode("latin-1").split("\r\n")

@@ -45,7 +45,7 @@ def test_a_faster_one_ends_with_0(results: Path, capsys: pytest.CaptureFixture[s
 def test_single_runs_end_with_4_unless_lenient(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert compare(results, "v1", "v3") == Exit.INVALID
     assert compare(results, "v1", "v3", "--lenient") == Exit.PASS
-    assert "4 against 1 runs; a verdict needs 4 per side" in capsys.readouterr().out.replace("\n  ", " ")
+    assert "4 and 1 runs; a verdict needs 4 per side" in " ".join(capsys.readouterr().out.split())
 
 
 def test_several_candidates_end_with_the_worst(results: Path) -> None:
@@ -103,12 +103,12 @@ def test_one_format_to_a_file_or_to_stdout(
     [
         (("v1",), "name a BASELINE and at least one CANDIDATE"),
         ((), "name a BASELINE and at least one CANDIDATE"),
-        (("v1", "v1"), "mean the same run"),
+        (("v1", "v1"), "are the same run"),
         (("v1", "v9"), 'there is no run "v9"'),
         (("v1", "v2", "--format", "json,html"), "several formats need --output FOLDER"),
         (("v1", "v2", "--format", "html", "--output", "/proc/nowhere/compare.html"), "cannot be written"),
-        (("v1", "--noise", "v2"), "name one label and no other runs"),
-        (("--noise", "v1", "--format", "html"), "--noise knows terminal and json, not html"),
+        (("v1", "--noise", "v2"), "--noise takes one label; remove the other runs"),
+        (("--noise", "v1", "--format", "html"), "--noise can write terminal and json, not html"),
     ],
 )
 def test_mistakes(
@@ -145,10 +145,10 @@ def test_noise_is_learned_and_kept_for_smaller_comparisons(
     assert main(["compare", "--noise", "v2", "--results", str(results)]) == Exit.PASS
     told = capsys.readouterr()
     assert "runs differ by" in told.out
-    assert "stored in" in told.err
+    assert "stored the noise in" in told.err
     one, other = (min(results.glob(f"*-{label}*")).name for label in ("v1", "v2"))
     compare(results, one, other)
-    assert "at least 4 runs per side would find a change of" in capsys.readouterr().out.replace("\n  ", " ")
+    assert "at least 4 runs per side can detect a change of" in " ".join(capsys.readouterr().out.split())
     (results / "noise-agent-burst.json").write_text("{", "utf-8")
     assert compare(results, one, other) == Exit.INVALID
     (results / "noise-agent-burst.json").unlink()
@@ -306,5 +306,5 @@ def test_pruned_runs_are_compared_but_not_drawn(tmp_path: Path) -> None:
 def test_the_noise_of_a_name_from_elsewhere_stays_in_the_folder(tmp_path: Path) -> None:
     """The name comes from a stored file, of which anybody may be the author."""
     newest = {"scenario": {"name": "a/../../elsewhere"}}
-    with pytest.raises(ConfigError, match="may hold letters"):
+    with pytest.raises(ConfigError, match="may contain only letters"):
         _noise_file(tmp_path, newest)

@@ -39,7 +39,7 @@ def test_without_the_extra_a_comparison_ends_with_2_and_one_sentence(
     assert main([*words, "--results", str(tmp_path)]) == Exit.CONFIG
     said = capsys.readouterr()
     assert said.out == ""
-    assert f"it needs {' and '.join(missing)}, not installed here" in said.err
+    assert f"this command needs {' and '.join(missing)}, not installed here" in said.err
     assert f"pip install {' '.join(missing)}" in said.err
     assert len(said.err.strip().splitlines()) == 1
     assert sorted(tmp_path.iterdir()) == before

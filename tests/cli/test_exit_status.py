@@ -113,7 +113,7 @@ def test_a_crash_without_room_for_its_details_says_so(
 ) -> None:
     monkeypatch.setattr("tempfile.NamedTemporaryFile", lambda *_, **__: raising(OSError("no space"))())
     assert exit_code_of(raising(ZeroDivisionError())) == 70
-    assert "could not be written; set LOADTEST_TRACEBACK=1" in capsys.readouterr().err
+    assert "could not be written to a file; to see them, set LOADTEST_TRACEBACK=1" in capsys.readouterr().err
 
 
 def test_a_termination_is_an_interrupt(capsys: pytest.CaptureFixture[str]) -> None:

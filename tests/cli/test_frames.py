@@ -37,11 +37,17 @@ def tried(answer: bytes, close: str = "") -> Any:
     ("answer", "close", "topic", "tone", "sentence"),
     [
         (b'{"type":"pong"}', "", "Turn complete", "good", "ended after"),
-        (b'{"type":"unauthorized"}', "", "Turn complete", "doubt", "the answer says `unauthorized`: if that"),
+        (
+            b'{"type":"unauthorized"}',
+            "",
+            "Turn complete",
+            "doubt",
+            "the type of the answer is `unauthorized`: if this",
+        ),
         (
             b'{"type":"login_failed"}',
             "code 4401",
-            "Turn answered, and the connection broken off",
+            "Turn answered, then the connection broke off",
             "bad",
             "the target ended the connection: code 4401",
         ),
@@ -90,7 +96,7 @@ def refused(layer: Layer, reason: str, prepare: str = "") -> Any:
     [
         (Layer.AUTH, "the target answered HTTP 401 Unauthorized", "a step of [[prepare]]"),
         (Layer.UPGRADE, "the target answered HTTP 403 Forbidden", "a step of [[prepare]]"),
-        (Layer.AUTH, "the target answered HTTP 401 Unauthorized", "cookies and query"),
+        (Layer.AUTH, "the target answered HTTP 401 Unauthorized", "cookies or query"),
         (Layer.TCP, "Connection refused", "Nothing listens at 10.0.0.1:80"),
     ],
 )

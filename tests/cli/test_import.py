@@ -49,9 +49,12 @@ def test_a_file_of_a_browser_becomes_files_that_can_be_run(
     har.write_text(har_of("wss://chat.example/ws?room=7&token=a-token-in-the-url", 3))
     assert main(["import", "har", str(har), "--folder", str(tmp_path), "--name", "chat"]) == 0
     said = capsys.readouterr().out
-    assert 'left out of the URL: token; give them in [target]: query = { token = "{env.MY_TOKEN}" }' in said
-    assert "the browser sent Origin; " in said
-    assert "the browser sent Cookie; " in said
+    assert (
+        'secrets left out of the URL: token; [target] has to give them: query = { token = "{env.MY_TOKEN}" }'
+        in said
+    )
+    assert "the browser sent the header Origin; " in said
+    assert "the browser sent the header Cookie; " in said
     scenario = load_scenario(tmp_path / "chat.toml")
     assert scenario.target.url == "wss://chat.example/ws?room=7"
     assert scenario.target.subprotocols == ("chat.v2",)
@@ -94,7 +97,7 @@ def test_what_a_browser_showed_at_the_upgrade_stands_in_no_file(
     har.write_text(json.dumps(session))
     assert main(["import", "har", str(har), "--folder", str(tmp_path), "--name", "chat"]) == 0
     said = capsys.readouterr().out
-    assert "the URL's path may contain a token; the draft has CHANGE-ME in its place" in said
+    assert "the path of the URL may contain a token; replace CHANGE-ME in the draft by the token" in said
     assert load_scenario(tmp_path / "chat.toml").target.url == "wss://chat.example/ws/CHANGE-ME"
     written = said + "".join(each.read_text() for each in tmp_path.glob("chat*"))
     for secret in ("of-the-header", "of-the-key", in_path, "of-a-member", "of-stomp"):
@@ -105,7 +108,10 @@ def test_a_file_that_is_none_is_one_sentence(tmp_path: Path, capsys: pytest.Capt
     har = tmp_path / "session.har"
     har.write_text(har_of("wss://chat.example/ws", 1)[:-20])
     assert main(["import", "har", str(har)]) == 2
-    assert capsys.readouterr().err == f"{har}: ends in the middle: it was not saved whole\n"
+    assert (
+        capsys.readouterr().err
+        == f"{har}: the file ends in the middle of its JSON; save it again from the browser\n"
+    )
 
 
 def test_a_recording_is_of_a_server(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -118,7 +124,7 @@ def test_a_recording_is_of_a_server(capsys: pytest.CaptureFixture[str], tmp_path
 @pytest.mark.parametrize(
     ("was", "becomes", "sentence"),
     [
-        ("wss://chat.example/ws", "wss://[::1/x", "with a wrong URL"),
+        ("wss://chat.example/ws", "wss://[::1/x", "the URL of the WebSocket in this file is wrong"),
         ("wss://chat.example/ws", "wss://chat.example/ws?a=\\ud800", "half of a character"),
     ],
 )
@@ -178,8 +184,11 @@ def test_a_login_that_gave_the_token_is_drafted(tmp_path: Path, capsys: pytest.C
     (tmp_path / "s.har").write_text(json.dumps(session))
     assert main(["import", "har", str(tmp_path / "s.har"), "--folder", str(tmp_path), "--name", "chat"]) == 0
     said = capsys.readouterr().out
-    assert 'left out of the URL: token; give them in [target]: query = { token = "{prepared.token}" }' in said
-    assert "the answer to POST /login contained token: [[prepare]] requests it" in said
+    assert (
+        'secrets left out of the URL: token; [target] has to give them: query = { token = "{prepared.token}"'
+        " }" in said
+    )
+    assert "the answer to POST /login contained token: the draft has this request in [[prepare]]" in said
     scenario = load_scenario(tmp_path / "chat.toml")
     (step,) = scenario.prepare
     assert (step.method, step.url, step.keep) == ("POST", "/login", {"token": "data.access"})
@@ -197,7 +206,7 @@ def test_a_login_that_no_step_can_ask_is_named(tmp_path: Path, capsys: pytest.Ca
     (tmp_path / "s.har").write_text(json.dumps(session))
     assert main(["import", "har", str(tmp_path / "s.har"), "--folder", str(tmp_path), "--name", "chat"]) == 0
     said = capsys.readouterr().out
-    assert "the answer to OPTIONS /login contained token: a step of [[prepare]] can request it" in said
+    assert "the answer to OPTIONS /login contained token: a step of [[prepare]] can send this request" in said
     assert load_scenario(tmp_path / "chat.toml").target.query == {"token": "{env.MY_TOKEN}"}
 
 
@@ -224,9 +233,12 @@ def test_a_recording_says_what_it_left_out_and_the_draft_takes_it(
     url = "ws://host/chat?room=1&token=zq81kx-secret"
     print_next_step(RecordedConnection(frames, 2, url=url, credentials=("Cookie",)), frames)
     said = capsys.readouterr().out
-    assert 'left out of the URL: token; give them in [target]: query = { token = "{env.MY_TOKEN}" }' in said
+    assert (
+        'secrets left out of the URL: token; [target] has to give them: query = { token = "{env.MY_TOKEN}" }'
+        in said
+    )
     assert "[[prepare]]" in said
-    assert "the client sent Cookie; " in said
+    assert "the client sent the header Cookie; " in said
     assert "zq81kx" not in said
     (command,) = re.findall("next: loadtest (.*)", said)
     assert command.endswith("--query token")
@@ -246,7 +258,7 @@ def test_a_session_begun_elsewhere_is_no_secret_to_give(
     print_next_step(RecordedConnection(frames, 1, url=f"ws://host/{long}/?sid=abc"), frames)
     said = capsys.readouterr().out
     assert "left out" not in said
-    assert "the draft has CHANGE-ME in its place" in said
+    assert "replace CHANGE-ME in the draft by the token" in said
     frames.write_text("")
     print_next_step(RecordedConnection(frames, 0, url="ws://host/"), frames)
     assert capsys.readouterr().out == f"next: loadtest init ws://host/ --capture {frames}\n"

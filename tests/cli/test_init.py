@@ -97,4 +97,4 @@ def test_subprotocols_without_a_capture_are_told_where_they_belong(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main(["init", "ws://localhost:8765", "--subprotocol", "chat.v1"]) == 2
-    assert "goes with --capture" in capsys.readouterr().err
+    assert "works only with --capture" in capsys.readouterr().err

@@ -49,7 +49,10 @@ def test_pixels_go_down_a_pipe(capfdbinary: pytest.CaptureFixture[bytes]) -> Non
 
 @pytest.mark.parametrize(
     ("formats", "sentence"),
-    [("json,png", "several formats need --output FOLDER"), ("png", "png is binary; give --output FILE")],
+    [
+        ("json,png", "several formats need --output FOLDER"),
+        ("png", "png is binary and cannot be printed; give --output FILE"),
+    ],
 )
 def test_what_cannot_be_printed(formats: str, sentence: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
@@ -87,7 +90,7 @@ def test_no_view_is_made_that_cannot_be_printed_or_written(
 def test_the_record_of_a_run_is_not_replaced(tmp_path: Path, name: str) -> None:
     (tmp_path / "run.json").write_text("{}")
     (tmp_path / name).write_text("measured")
-    with pytest.raises(ConfigError, match="belongs to the record of a run"):
+    with pytest.raises(ConfigError, match="belongs to a stored run"):
         write(tmp_path / name, "a view")
     assert (tmp_path / name).read_text() == "measured"
 
@@ -95,7 +98,7 @@ def test_the_record_of_a_run_is_not_replaced(tmp_path: Path, name: str) -> None:
 def test_a_file_that_is_no_view_is_not_replaced(tmp_path: Path) -> None:
     path = tmp_path / "important.toml"
     write(path, "new")
-    with pytest.raises(ConfigError, match="does not have the name of a report"):
+    with pytest.raises(ConfigError, match="its name is not that of a report"):
         write(path, "newer")
     assert path.read_text() == "new"
 

@@ -105,7 +105,7 @@ def test_one_format_on_stdout_several_in_a_folder(
         (["--format", "html,pdf"], "several formats need --output FOLDER"),
         (["--format", "hmtl"], 'did you mean "html"?'),
         (["--set", "components.answer.prob=x"], "did you mean `probe`?"),
-        (["--set", "nothing"], "write KEY=VALUE"),
+        (["--set", "nothing"], "is not KEY=VALUE"),
         (["--target", "ws://127.0.0.1:1/ws"], "--target: the policy has no WebSocket component"),
         (["--target", "http://127.0.0.1:1/"], '--target: "http://127.0.0.1:1/" is not a ws:// or wss:// URL'),
     ],

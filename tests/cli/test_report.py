@@ -34,7 +34,7 @@ def test_paper_needs_a_file_or_a_pipe(
     assert capfdbinary.readouterr().out.startswith(b"%PDF-")
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     assert main(["report", "latest", "--format", "pdf"]) == 2
-    assert b"pdf is binary; give --output FILE" in capfdbinary.readouterr().err
+    assert b"pdf is binary and cannot be printed; give --output FILE" in capfdbinary.readouterr().err
     monkeypatch.setattr("loadtest.show.report_formats.render_any", lambda _run, form: form.encode() + b"\xff")
     assert main(["report", "latest", "--format", "pdf", "--output", str(tmp_path / "r.pdf")]) == 0
     assert (tmp_path / "r.pdf").read_bytes() == b"pdf\xff"
@@ -129,10 +129,10 @@ def test_a_part_is_judged_again(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--from", "1500ms"], "--from: a run is stored second by second"),
+        (["--from", "1500ms"], "--from: write whole seconds"),
         (["--to", "10"], "no unit"),
-        (["--from", "5s", "--to", "2s"], "the run has nothing from 5 s to 2 s; it lasted 6 s"),
-        (["--from", "90s"], "the run has nothing from 90 s on; it lasted 6 s, warm-up and drain included"),
+        (["--from", "5s", "--to", "2s"], "the run has no data from 5 s to 2 s; it lasted 6 s"),
+        (["--from", "90s"], "the run has no data from 90 s on; it lasted 6 s, warm-up and drain included"),
     ],
 )
 def test_a_part_that_is_none_is_told(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -191,7 +191,7 @@ def test_a_pruned_run_is_judged_anew_by_its_summary(capsys: pytest.CaptureFixtur
         (("--set", "thresholds.turn.first_event.p95=soon"), "soon"),
         (("--thresholds", "nowhere.toml"), "nowhere.toml cannot be read"),
         (("--thresholds", "broken.toml"), "broken.toml cannot be read"),
-        (("--thresholds", "empty.toml"), "empty.toml has no table [thresholds]"),
+        (("--thresholds", "empty.toml"), "the file empty.toml has no table [thresholds]"),
     ],
 )
 def test_mistakes_in_other_thresholds(

@@ -229,6 +229,6 @@ def test_merge_adds_hosts_up_to_a_run_that_every_view_knows(capsys: pytest.Captu
         "merged of  20261122T121530Z-agent-burst-b, begun 0.000 s after the first" in capsys.readouterr().out
     )
     assert main(["runs", "merge", "both", "a"]) == 2
-    assert "-a would be counted twice: results/" in capsys.readouterr().err
+    assert "-a would count twice, because results/" in capsys.readouterr().err
     assert main(["runs", "merge", "a"]) == 2
-    assert "name at least two runs" in capsys.readouterr().err
+    assert "give at least two different runs" in capsys.readouterr().err

@@ -31,12 +31,8 @@ def test_what_a_protocol_was_run_against_stands_below_it(capsys: pytest.CaptureF
     (mqtt,) = (number for number, line in enumerate(lines) if line.startswith("mqtt "))
     assert lines[mqtt + 1].strip() == "tested against mosquitto 2"
     (gemini,) = (number for number, line in enumerate(lines) if line.startswith("gemini-live "))
-    assert (
-        lines[gemini + 1]
-        .strip()
-        .startswith("tested against a stub, not the service itself; follows Google's")
-    )
-    assert lines[-1].startswith("Protocols without such a line were tested against our simulator")
+    assert lines[gemini + 1].strip().startswith("tested against a stub of the service; follows Google's")
+    assert lines[-1].startswith("Protocols without such a line were tested against the simulator")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -95,10 +91,10 @@ def test_check_of_what_is_matched_in_order_and_ends_by_number(
     )
     assert main(["protocols", "check", str(file)]) == 0
     told = capsys.readouterr().out
-    assert "after its steps: 1\n" in told
+    assert "after 1 ready steps\n" in told
     assert "opaque, matched in order\n" in told
-    assert "its events reach 1\n" in told
-    assert "{data.topic}, {user.desk}: columns of its target.identities or traffic.data\n" in told
+    assert "after 1 event\n" in told
+    assert "{data.topic}, {user.desk} must be columns of its target.identities or traffic.data\n" in told
 
 
 def test_check_tells_every_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -134,8 +130,8 @@ def test_check_tells_rules_that_never_decide_anything(
     for more in ([], ["--capture", str(tmp_path / "frames.jsonl")]):
         assert main(["protocols", "check", str(file), *more]) == 1
         said = " ".join(capsys.readouterr().out.split())
-        assert "`fail: has a, lacks a` can never be true" in said
-        assert "`end: closed` never decides" in said
+        assert "`fail: has a, lacks a` never matches an event" in said
+        assert "`end: closed` has no effect" in said
 
 
 def test_check_names_a_path_at_which_no_frame_has_anything(

@@ -14,7 +14,7 @@ from loadtest.cli import main
         (["help"], 'Did you mean "--help"?'),
         (["zzz"], "There are: run, worker, explain"),
         (["protocols", "chekc"], 'Did you mean "check"?'),
-        (["protocols", "list"], 'Did you mean "loadtest protocols"? Alone it lists them.'),
+        (["protocols", "list"], 'To list them, run "loadtest protocols".'),
         (["protocols", "zzz"], "There are: check."),
         (["runs", "shwo"], 'Did you mean "show"?'),
         (["import", "hra"], 'Did you mean "har"?'),

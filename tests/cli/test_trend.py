@@ -57,7 +57,7 @@ def test_what_readiness_asked_is_no_history(results: Path, capsys: pytest.Captur
         made = json.loads(path.read_text("utf-8"))
         path.write_text(json.dumps({**made, "asked_by": "ready: websocket"}), "utf-8")
     assert trend(results, "made") == Exit.CONFIG
-    assert "holds no runs yet" in capsys.readouterr().err
+    assert "has no runs yet" in capsys.readouterr().err
 
 
 def test_named_metrics_decide(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -76,7 +76,7 @@ def test_every_scenario_by_default(results: Path, capsys: pytest.CaptureFixture[
     assert trend(results, "another") == Exit.PASS
     capsys.readouterr()
     assert trend(results, "--format", "png", "--output", str(results / "x.png")) == Exit.CONFIG
-    assert "png is the picture of one scenario" in capsys.readouterr().err
+    assert "png shows one scenario" in capsys.readouterr().err
 
 
 def test_a_scenario_by_the_path_of_its_file(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -108,7 +108,7 @@ def test_every_format_into_a_folder(
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("mode",), 'holds no run of "mode"; did you mean "made"?'),
+        (("mode",), 'has no run of the scenario "mode"; did you mean "made"?'),
         (("xyz",), "there are runs of made"),
         (("made", "--metric", "turn.first_evnt.p95"), "turn.first_event"),
         (("made", "--format", "json,html"), "several formats need --output FOLDER"),
@@ -129,7 +129,7 @@ def test_mistakes(
 
 def test_no_runs_at_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert trend(tmp_path) == Exit.CONFIG
-    assert "holds no runs yet" in capsys.readouterr().err
+    assert "has no runs yet" in capsys.readouterr().err
 
 
 SILENT = """

@@ -176,7 +176,7 @@ def floods(sock: Any, _asked: Asked) -> None:
         (answer("no luck", "500 Oops"), "", "the target answered HTTP 500: no luck"),
         (answer(), "expect = [201, 202]", "the target answered HTTP 200, not 201 or 202"),
         (HANGS, "", "no answer within 0.1 s"),
-        (moved("/one"), "", "redirected more than 5 times"),
+        (moved("/one"), "", "the server redirected more than 5 times"),
         (floods, "", "the answer is larger than 1 MiB"),
         (answer("no JSON"), 'keep = { a = "b" }', "the answer is not JSON, but `keep` needs a value from it"),
         (
@@ -186,7 +186,7 @@ def floods(sock: Any, _asked: Asked) -> None:
         ),
         (answer({"b": 1}), 'keep = { a = "b.c" }', "the answer has no `b.c`, but `keep` needs it for a"),
         (answer({"b": [1]}), 'keep = { a = "b.1" }', "the answer has no `b.1`, but `keep` needs it for a"),
-        (answer({"b": {}}), 'keep = { a = "b" }', "`b` of the answer is neither text nor a number"),
+        (answer({"b": {}}), 'keep = { a = "b" }', "`b` of the answer must be text or a number"),
         (
             answer({"b": "x" * 20_000}),
             'keep = { a = "b" }',
@@ -202,7 +202,7 @@ def floods(sock: Any, _asked: Asked) -> None:
         (
             answer(),
             'headers = { A = "{user.bad}" }',
-            "nothing was sent: the header A would hold a line break",
+            "the request was not sent: the header A would contain a control character",
         ),
         (
             answer({"b": "gopher://a"}),
@@ -210,8 +210,8 @@ def floods(sock: Any, _asked: Asked) -> None:
             "the value of `path` is not a WebSocket URL",
         ),
         (answer({"b": "ws://a..b/x"}), 'keep = { a = "b" }', "the value of `path` is not a WebSocket URL"),
-        (moved("http://a..b/"), "", "redirected to something that is not an HTTP URL"),
-        (answer({"b": "rooms"}), 'keep = { a = "b" }', "the value of `path` is neither a path nor a URL"),
+        (moved("http://a..b/"), "", "the server redirects to an address that is not an HTTP URL"),
+        (answer({"b": "rooms"}), 'keep = { a = "b" }', "the value of `path` must be a path or a URL"),
         (answer({"b": "ws://nobody.invalid/"}), 'keep = { a = "b" }', "resolve: the name 'nobody.invalid'"),
     ],
 )
@@ -324,9 +324,9 @@ def test_redirects_of_an_upgrade_are_followed_without_credentials(tmp_path: Path
 @pytest.mark.parametrize(
     ("where", "most", "reason"),
     [
-        ("/echo", 3, "HTTP 302 Found, to /echo, after 3 redirects, the limit (follow_redirects)"),
+        ("/echo", 3, "HTTP 302 Found, to /echo, after 3 redirects (the limit, follow_redirects)"),
         ("/echo", 0, "HTTP 302 Found, to /echo"),
-        ("gopher://a", 3, "redirected to something that is not an HTTP URL"),
+        ("gopher://a", 3, "the server redirects to an address that is not an HTTP URL"),
         ("http://nobody.invalid/", 3, "the name 'nobody.invalid' cannot be resolved"),
         ("http://127.0.0.1:9/", 3, "Connection refused"),
     ],
@@ -361,10 +361,10 @@ def test_connections_go_through_a_proxy(
     ("said", "reason"),
     [
         (b"HTTP/1.1 407 Who are you\r\n\r\n", "the proxy answered HTTP 407 Who are you"),
-        (b"SSH-2.0\r\n", "the proxy does not answer with HTTP"),
-        (b"", "the proxy closed without connecting"),
+        (b"SSH-2.0\r\n", "the answer of the proxy is not HTTP"),
+        (b"", "the proxy closed the connection without connecting to the target"),
         (b"HTTP/1.1 2xx\r\n\r\n", "the answer of the proxy is not valid HTTP"),
-        (b"HTTP/1.1 200 OK\r\n\r\nmore", "the proxy sent data after its answer"),
+        (b"HTTP/1.1 200 OK\r\n\r\nmore", "the proxy sent unexpected data after its answer"),
         (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70_000, "the head of the proxy's answer is larger than 64 KiB"),
     ],
 )
@@ -410,10 +410,13 @@ def test_a_token_is_printed_by_a_command_and_asked_for_again(tmp_path: Path) -> 
     ("command", "reason"),
     [
         (["/no/such/program"], "token_command cannot be run: No such file or directory"),
-        ([sys.executable, "-c", "import sys; print('x'); sys.exit(3)"], "token_command ended with 3"),
+        (
+            [sys.executable, "-c", "import sys; print('x'); sys.exit(3)"],
+            "token_command ended with exit code 3",
+        ),
         ([sys.executable, "-c", "print('x' * 70000)"], "token_command printed more than 64 KiB"),
-        ([sys.executable, "-c", "pass"], "token_command gave no token that fits into a header"),
-        ([sys.executable, "-c", "print('a\\nb')"], "token_command gave no token that fits into a header"),
+        ([sys.executable, "-c", "pass"], "the token of token_command cannot be sent in a header"),
+        ([sys.executable, "-c", "print('a\\nb')"], "the token of token_command cannot be sent in a header"),
     ],
 )
 def test_a_command_that_gives_no_token(tmp_path: Path, command: list[str], reason: str) -> None:
@@ -462,8 +465,8 @@ def test_a_token_of_oauth2_is_renewed_before_it_expires(
         (answer("<html>", "502 Bad"), "token_url answered HTTP 502"),
         (moved("/elsewhere"), "token_url answered HTTP 302"),
         (answer({"token": 1}), "token_url answered without an `access_token`"),
-        (answer({"access_token": "a\nb"}), "token_url gave no token that fits into a header"),
-        (answer({"access_token": "a\ud800b"}), "token_url gave no token that fits into a header"),
+        (answer({"access_token": "a\nb"}), "the token of token_url cannot be sent in a header"),
+        (answer({"access_token": "a\ud800b"}), "the token of token_url cannot be sent in a header"),
         (b"nonsense\r\n\r\n", "token_url: the answer is not valid HTTP"),
     ],
 )

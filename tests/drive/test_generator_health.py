@@ -80,7 +80,7 @@ def test_a_hard_limit_that_is_too_low_is_told_with_the_command_that_raises_it(ma
     with pytest.raises(ConfigError, match=r"ulimit -Hn 5064") as caught:
         raise_file_limit(5000)
     assert "5000 connections" in str(caught.value)
-    assert "allows 4096" in str(caught.value)
+    assert "allows only 4096" in str(caught.value)
     assert caught.value.exit_code is Exit.CONFIG
     assert limits.now == (1024, 4096)
 
@@ -136,14 +136,16 @@ def test_other_systems_do_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_as_many_connections_as_ports_are_allowed(ports_of: Any) -> None:
     ports_of("1001 2000")
     assert check_ports(1000) == {"local_ports": 1000}
-    with pytest.raises(ConfigError, match="there are 1000; raise it with: sysctl"):
+    with pytest.raises(ConfigError, match=r"but there are only 1000\. Raise the number with: sysctl"):
         check_ports(1001)
 
 
 def test_every_source_address_has_ports_of_its_own(ports_of: Any) -> None:
     ports_of("1001 2000")
     assert check_ports(3000, 3) == {"local_ports": 1000}
-    with pytest.raises(ConfigError, match=r"there are 1000 for each of 3 source addresses; .* or name 4 of"):
+    with pytest.raises(
+        ConfigError, match=r"but there are only 1000 for each of 3 source addresses\. .* or name 4 of"
+    ):
         check_ports(3001, 3)
 
 

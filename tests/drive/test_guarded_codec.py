@@ -53,7 +53,7 @@ def test_a_codec_that_never_returns_ends_its_connection_and_nothing_else() -> No
     taken = Wire(GuardedCodec(Looping(), SOON_S))
     assert taken.hear("x", "y") == [b'{"first":1}']
     assert (
-        taken.parser.broken == "codec mine cannot read on: took more than 0.01 s of CPU time over one frame"
+        taken.parser.broken == "codec mine cannot read on: needed more than 0.01 s of CPU time for one frame"
     )
     assert signal.getitimer(signal.ITIMER_VIRTUAL) == (0, 0)
     with pytest.raises(BrokenStreamError):

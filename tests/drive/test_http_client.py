@@ -103,9 +103,9 @@ BAD: dict[str, tuple[Callable[[Any, Asked], object] | bytes, str]] = {
         "closed in the middle of the answer|not valid HTTP",
     ),
     "no HTTP": (b"SSH-2.0-OpenSSH\r\n\r\n", "the answer is not valid HTTP"),
-    "circle": (moved("/circle"), "redirected more than 5 times"),
-    "nowhere": (moved("gopher://a/"), "redirected to something that is not an HTTP URL"),
-    "no URL": (moved("http://[a/"), "redirected to something that is not an HTTP URL"),
+    "circle": (moved("/circle"), "the server redirected more than 5 times"),
+    "nowhere": (moved("gopher://a/"), "the server redirects to an address that is not an HTTP URL"),
+    "no URL": (moved("http://[a/"), "the server redirects to an address that is not an HTTP URL"),
 }
 
 
@@ -123,7 +123,7 @@ def test_a_bad_answer_is_one_sentence(kind: str) -> None:
     [
         (HEAD + b"Content-Length: 1000000000\r\n\r\n", "the answer is larger than 1 MiB"),
         (HEAD + b"\r\n", "the answer is larger than 1 MiB"),
-        (HEAD + b"X: ", "the answer's head is larger than 64 KiB"),
+        (HEAD + b"X: ", "the head of the answer is larger than 64 KiB"),
     ],
 )
 def test_an_answer_without_end_is_left_early(beginning: bytes, sentence: str) -> None:
@@ -149,7 +149,7 @@ def test_certificates_are_verified(pair: Pair, authority: Authority) -> None:
             sent(client_of(), "GET", f"{url}/")
         trusting = client_of(Target(url="wss://test", ca_file=authority.cert))
         assert sent(trusting, "GET", f"{url}/").body == b"secret"
-        with pytest.raises(HttpRequestFailed, match="redirected from https to http"):
+        with pytest.raises(HttpRequestFailed, match="redirects from https to http"):
             raise_redirect(f"{url}/", "http://localhost/")
         plain = serving(lambda sock: sock.sendall(b"no TLS at all"))
         with plain as address, pytest.raises(HttpRequestFailed, match="TLS: "):
@@ -189,7 +189,7 @@ def test_another_host_gets_no_credential_and_no_body() -> None:
             assert "abc" not in str(asked)
             with pytest.raises(
                 HttpRequestFailed,
-                match=r"to another origin \(scheme, host or port\), and no body is sent there",
+                match=r"to another origin \(scheme, host or port\); loadtest sends no body there",
             ):
                 sent(client_of(), "POST", f"{peer.url()}/post", headers=headers, body=b"password")
             assert len(other.asked) == 1
@@ -273,7 +273,7 @@ def test_a_proxy_that_says_no_is_named() -> None:
     "where", ["http://a..b/", f"http://{'a' * 300}/", "http://\u2100.com/", "http://.a/"]
 )
 def test_a_redirect_to_what_no_resolver_takes_is_no_url(where: str) -> None:
-    with pytest.raises(HttpRequestFailed, match="redirected to something that is not an HTTP URL"):
+    with pytest.raises(HttpRequestFailed, match="the server redirects to an address that is not an HTTP URL"):
         redirected("http://a.example/", where)
 
 
@@ -282,7 +282,7 @@ def test_what_cannot_be_written_or_looked_up_is_a_sentence() -> None:
         sent(client_of(), "GET", "http://a..b/")
     with pytest.raises(HttpRequestFailed, match="half of a character"):
         sent(client_of(), "GET", "http://127.0.0.1:9/", headers={"X-A": "a\ud800b"})
-    with pytest.raises(HttpRequestFailed, match="name cannot be looked up"):
+    with pytest.raises(HttpRequestFailed, match="name of the host cannot be resolved"):
         sent(client_of(proxy=Proxy("a..b", 3128)), "GET", "http://a.example/")
 
 

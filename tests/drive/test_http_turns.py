@@ -140,9 +140,9 @@ def test_an_answer_that_does_not_come_in_time_is_overdue(client: HttpClient) -> 
 
 def test_what_cannot_be_sent_is_told_and_nothing_is_sent(client: HttpClient) -> None:
     for peer, values, told in (
-        (None, VALUES, "nothing was sent: with its values filled in, the URL is not a valid HTTP URL"),
+        (None, VALUES, "the request was not sent: with its values the URL is not a valid HTTP URL"),
         (HttpPeer({}), {**VALUES, "turn.id": "\ud800"}, "half of a character"),
-        (HttpPeer({}), {**VALUES, "user.id": "a\nb"}, "nothing was sent: the header X-User"),
+        (HttpPeer({}), {**VALUES, "user.id": "a\nb"}, "the request was not sent: the header X-User"),
     ):
         listener = done(client, peer, values=values)
         assert isinstance(listener.told[0][0], HttpNotSent)
@@ -188,7 +188,7 @@ def test_too_many_that_wait_are_not_sent(client: HttpClient, monkeypatch: pytest
         first, second = Listener(), Listener()
         turns.send(first, object(), "", VALUES)
         turns.send(second, object(), "", VALUES)
-        assert second.reason == "nothing was sent: 1 requests wait for their answers"
+        assert second.reason == "the request was not sent, because 1 others wait for their answers"
         gevent.sleep(0)
         turns.close()
     assert (first.told, second.wrote) == ([], [])

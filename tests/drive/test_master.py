@@ -586,7 +586,7 @@ def test_of_copies_whose_log_is_not_whole_nothing_is_told() -> None:
     too_many.done("b", 2)
     assert too_many.is_over()
     for leading, why in (
-        (lost, "one of the processes sent no data about copies"),
+        (lost, "one of the load-generator processes sent no data about copies"),
         (too_many, "too many"),
     ):
         assert leading.master.result.observed["copies_not_followed"] == {"reason": why}

@@ -43,8 +43,8 @@ def test_a_machine_that_has_none_is_told_the_command_that_adds_one() -> None:
     (problem,) = caught.value.problems
     assert problem.where == "[target] source_addresses"
     assert problem.sentence == (
-        f"this machine has no address of {ABSENT}, 203.0.113.16/30; "
-        f"add it with: ip address add {ABSENT}/32 dev INTERFACE (as root)"
+        f"this machine has none of the addresses {ABSENT}, 203.0.113.16/30; add one with: ip address add"
+        f" {ABSENT}/32 dev INTERFACE (as root)"
     )
 
 
@@ -52,8 +52,8 @@ def test_the_only_machine_must_have_something_of_each_entry() -> None:
     with pytest.raises(ConfigError) as caught:
         check_sources(["127.0.0.1", ABSENT, "203.0.113.16/30"])
     assert [problem.sentence.split(";")[0] for problem in caught.value.problems] == [
-        f"this machine has no address of {ABSENT}",
-        "this machine has no address of 203.0.113.16/30",
+        f"this machine has none of the addresses {ABSENT}",
+        "this machine has none of the addresses 203.0.113.16/30",
     ]
 
 

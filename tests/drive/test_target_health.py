@@ -63,7 +63,7 @@ def test_a_node_is_busy_where_it_neither_idles_nor_waits() -> None:
     assert source.sample() == {"memory": 5e9, "open_files": 1200.0}
     assert source.sample() == {"cpu": 1.5, "memory": 5e9, "open_files": 1200.0}
     assert source.sample() == dict.fromkeys(
-        ("cpu", "memory", "open_files"), "http://h/metrics does not report it"
+        ("cpu", "memory", "open_files"), "http://h/metrics does not report this metric"
     )
 
 
@@ -132,8 +132,8 @@ def test_a_query_has_one_value() -> None:
         (answer([]), "Prometheus has no value for sum(x)"),
         (answer([{"value": [1, "1"]}, {"value": [1, "2"]}]), "Prometheus has 2 values for sum(x)"),
         (answer([{"value": [1, "NaN"]}]), "Prometheus has no number for sum(x)"),
-        (b"[]", "http://p sent no Prometheus JSON; is it a Prometheus server?"),
-        (b"[" * 100_000, "http://p sent no Prometheus JSON; is it a Prometheus server?"),
+        (b"[]", "the answer of http://p is not that of a Prometheus server"),
+        (b"[" * 100_000, "the answer of http://p is not that of a Prometheus server"),
     ],
 )
 def test_a_query_without_one_value_is_not_sampled(body: bytes, told: str) -> None:
@@ -212,7 +212,10 @@ def test_a_container_is_asked_of_its_engine(tmp_path: Path) -> None:
         with pytest.raises(NotSampledError, match="answered with HTTP status 404"):
             ContainerSource("other", where).sample()
         bodies[path] = (200, b'{"cpu_stats": {}}')
-        with pytest.raises(NotSampledError, match="the engine reports nothing about my/chat: is it running"):
+        with pytest.raises(
+            NotSampledError,
+            match="the container engine reports nothing about my/chat: is this container running",
+        ):
             source.sample()
     with pytest.raises(NotSampledError, match="could not be queried"):
         source.sample()

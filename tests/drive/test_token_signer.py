@@ -116,7 +116,7 @@ def test_what_is_no_private_key_of_the_algorithm_is_refused(
     )
     another = pem_of(keys["EdDSA" if algorithm == "RS256" else "RS256"])
     text = {"no key": "s3cr3t", "public": public, "another kind": another}[other]
-    with pytest.raises(ConfigError, match=f"holds no private key for {algorithm}") as caught:
+    with pytest.raises(ConfigError, match=f"must contain a private key for {algorithm}") as caught:
         signer_of(Auth(kind="jwt", algorithm=algorithm), text)  # type: ignore[arg-type]  # it is one of three
     assert "s3cr3t" not in str(caught.value)
 

@@ -59,7 +59,7 @@ def test_a_task_waits_for_an_event(server: Address, told: list[Any]) -> None:
             with pytest.raises(TimeoutError, match="no event with n = 3 within 1 ms"):
                 self.receive({"n": 3}, within="1ms")
             for wrong in ({}, 5, "", {"has": 7}):
-                with pytest.raises(ValueError, match="a match is an event type or a table"):
+                with pytest.raises(ValueError, match="a match must be an event type or a table"):
                     self.receive(wrong)  # type: ignore[arg-type]  # that is what is tested
             self.environment.loadtest_shard.stop()
             self.receive({"n": 4}, within="60s")

@@ -157,7 +157,7 @@ def test_what_cannot_be_read_is_malformed_and_the_rest_is_kept(runs: dict[str, A
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("Looping", "cannot read on: took more than 2 s of CPU time over one frame"),
+        ("Looping", "cannot read on: needed more than 2 s of CPU time for one frame"),
         ("Growing", "makes over 4,194,304 bytes of one frame"),
         ("Holding", "holds 2,097,152 bytes of a message that does not end"),
     ],
@@ -194,6 +194,6 @@ def test_a_descriptor_without_the_message_ends_before_anything_is_sent(run: RunI
     ended = run("run", scenario)
     assert ended.code == 2
     assert "Traceback" not in ended.screen
-    assert "desk.toml:1: `send`: there is no message `desk.v1.Aks` in desk.pb; did you mean" in ended.screen
-    assert "desk.toml:1: `receive`: there is no message `Event` in desk.pb" in ended.screen
+    assert "desk.toml:1: `send`: desk.pb has no message type `desk.v1.Aks`; did you mean" in ended.screen
+    assert "desk.toml:1: `receive`: desk.pb has no message type `Event`" in ended.screen
     assert ended.folders == []

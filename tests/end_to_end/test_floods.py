@@ -118,7 +118,7 @@ def test_events_that_no_turn_waits_for_fail_the_run_in_bounded_memory(launch: La
         ended = launched.end()
     events = ended.manifest["counts"]["events"]
     assert ended.code == 1, ended.screen
-    assert "The target flooded us: " in ended.manifest["verdict"]["reason"]
+    assert "The target flooded loadtest: " in ended.manifest["verdict"]["reason"]
     assert events["unmatched"] > 4 * 1_000 * 6, "that is a flood"
     assert after - before < 24, f"{before:.0f} MiB became {after:.0f} with {events['unmatched']:,} events"
 

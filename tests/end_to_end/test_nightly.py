@@ -99,7 +99,7 @@ def test_a_night_that_cannot_be_measured_fails_the_job(tmp_path: Path) -> None:
     for number, name in enumerate(SHELLS, 1):
         ended = night(tmp_path, name, number)
         assert ended.returncode == 2, ended.stdout + ended.stderr
-        assert "the folder has no scenario" in ended.stderr
+        assert "the folder contains no .toml file" in ended.stderr
 
 
 def test_the_units_fit_each_other() -> None:

@@ -43,7 +43,7 @@ def test_all_healthy_is_go(system: System, capsys: pytest.CaptureFixture[str]) -
 
 BROKEN: list[tuple[str, dict[str, Any], str, str]] = [
     ("auth", {"url": f"http://127.0.0.1:{free_port()}/health"}, "refused", "refused the connection"),
-    ("auth", {"url": "http://no-such-host.invalid/"}, "resolve", "does not resolve"),
+    ("auth", {"url": "http://no-such-host.invalid/"}, "resolve", "cannot be resolved"),
     ("auth", {"fields": {"status": "superb"}}, "answer", 'status is "healthy", expected "superb"'),
     ("auth", {"statuses": [204]}, "status", "HTTP status 200"),
     ("files", {"url": "sqlite:///gone.db"}, "missing file", "there is no database file"),
@@ -163,7 +163,7 @@ def test_the_history_says_what_changed_the_policy_included(
     assert "verdict: GO → NO-GO" in shown
     assert 'policy components.files.url: "sqlite:///app.db" → "sqlite:///gone.db"' in shown
     assert main(["ready", str(path), "--since", "19990101T000000Z", "--results", results]) == 2
-    assert "there is no assessment" in capsys.readouterr().err
+    assert "this policy has no stored assessment" in capsys.readouterr().err
 
 
 def test_rollback_is_printed_verified_and_run_only_when_told(
@@ -184,7 +184,7 @@ def test_rollback_is_printed_verified_and_run_only_when_told(
     assert "the last release is there" in " ".join(told.out.split())
     assert not done.exists()
     assert main(["ready", str(path), "--rollback", *results]) == 1
-    assert "no rule calls for it; --force-rollback" in capsys.readouterr().err
+    assert "no rule calls for it; to run it anyway, add --force-rollback" in capsys.readouterr().err
     assert not done.exists(), "a NO-GO without a trigger is no reason to roll back"
     path.write_text(
         path.read_text() + '[[triggers]]\nfact = "components.critical.failed"\nwhen = ">= 1"\n', "utf-8"

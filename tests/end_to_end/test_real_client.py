@@ -191,7 +191,7 @@ def test_what_a_browser_exports_is_imported_and_replayed(
     imported = run("import", "har", har, "--name", "browser", "--folder", tmp_path)
     assert imported.code == 0, imported.screen
     drafted = (tmp_path / "browser.protocol.toml").read_text()
-    assert ("began by HTTP" in drafted) == (transports[0] == "polling")
+    assert ("began with HTTP" in drafted) == (transports[0] == "polling")
     capture = tmp_path / "browser.jsonl"
     checked = run("protocols", "check", tmp_path / "browser.protocol.toml", "--capture", capture)
     assert checked.code == 0, checked.screen

@@ -136,7 +136,9 @@ def test_over_two_processes_too(begin: Begin, tmp_path: Path, drop: int, twice: 
     assert ended.manifest["metrics"]["delivery.skew"]["n"] > 100
     (workers,) = (row["numbers"] for row in ended.manifest["observed"] if row["code"] == "workers")
     agree_on_times(ended, theirs, max(each["round_trip_ms"] for each in workers.values()) / 2)
-    assert "over 2 processes, whose clocks agree to" in (ended.folder / "report.md").read_text("utf-8")
+    assert "measured across 2 processes, whose clocks differ by at most" in (
+        ended.folder / "report.md"
+    ).read_text("utf-8")
     assert ended.code == code, ended.screen
 
 

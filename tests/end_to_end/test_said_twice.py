@@ -101,7 +101,7 @@ def answers(times: int, later_s: float) -> Script:
 CASES: dict[str, tuple[Callable[[int, float], Script], str, int, str]] = {
     "mqtt": (broker, 'protocol = "mqtt"', 1, "turns.ended_again.ratio"),
     "end": (answers, OWN + 'end = ["done"]', 1, "turns.ended_again.ratio"),
-    "count": (answers, OWN + "count = 1", 4, "the target sent events twice, or turns are longer"),
+    "count": (answers, OWN + "count = 1", 4, "Either the target sends events twice"),
 }
 
 

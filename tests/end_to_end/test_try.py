@@ -313,16 +313,19 @@ def test_a_connection_that_nobody_takes_ends_with_3(run: Typed) -> None:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("try", "chat.toml"), "--target: chat.toml is a protocol: say where to send its message"),
+        (
+            ("try", "chat.toml"),
+            "--target: chat.toml is a protocol; add --target, the address to send its message to",
+        ),
         (("try", "chat.toml", "--target", "http://x"), "--target: `url` must begin with ws:// or wss://"),
         (("try", "wrong.toml", "--target", "ws://127.0.0.1:1"), "wrong.toml:3: unknown key `ends`"),
         (("try", "mute.toml", "--target", "ws://127.0.0.1:1"), "mute.toml: nothing to send"),
         (
             ("try", "columns.toml", "--target", "ws://127.0.0.1:1"),
-            "columns.toml: needs {data.colour}, which only the rows of a scenario have",
+            "columns.toml: the protocol needs {data.colour} from the rows of a scenario",
         ),
         (("try", "nowhere.toml"), "there is no file `nowhere.toml`"),
-        (("try", "chat.toml", "--target", "ws://127.0.0.1:1", "--save", "chat.toml"), "is not overwritten"),
+        (("try", "chat.toml", "--target", "ws://127.0.0.1:1", "--save", "chat.toml"), "was not overwritten"),
     ],
 )
 def test_a_mistake_of_the_file_ends_with_2(
@@ -388,4 +391,4 @@ def test_every_wrong_line_of_a_capture_is_told(run: Typed, folder: Path) -> None
     said = run("protocols", "check", "chat.toml", "--capture", "f.jsonl")
     assert said.code == 2, said
     assert 'f.jsonl:1: `dir` must be "in" or "out", not "up"' in said.err
-    assert "f.jsonl:2: is not JSON" in said.err
+    assert "f.jsonl:2: this line is not JSON" in said.err

@@ -165,10 +165,10 @@ def test_more_connections_than_one_address_has_ports_for(
             )
         )
     assert few.code == 2
-    assert "there are 16; raise it with: sysctl" in few.err
+    assert "but there are only 16. Raise the number with: sysctl" in few.err
     assert "name 3 of this machine's addresses as `source_addresses`" in few.err
     assert other.code == 2
-    assert "no address of 10.213.7.99; add it with: ip address add 10.213.7.99/32 dev" in other.err
+    assert "none of the addresses 10.213.7.99; add one with: ip address add 10.213.7.99/32 dev" in other.err
     assert more.code in {0, 4}, more.screen
     assert more.manifest["counts"]["connections"]["peak"] == 40
     assert more.manifest["generator"]["limits"]["source_addresses"] == 3

@@ -270,7 +270,7 @@ def test_a_variable_of_a_message_that_is_not_set_is_told_before_anything_is_sent
 def test_a_header_of_the_handshake_is_refused_with_the_key_that_is_meant(wire: Wire) -> None:
     ended = wire.run(Peer.echo, target="headers = { Sec-WebSocket-Protocol = 'graphql-transport-ws' }")
     assert ended.code == 2
-    assert "name what is offered in `subprotocols`" in ended.err
+    assert "write the subprotocols to offer in `subprotocols`" in ended.err
 
 
 # ------------------------------------------------------------------ answers to the upgrade

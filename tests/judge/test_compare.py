@@ -157,10 +157,10 @@ def test_pairs_that_do_not_tell_say_how_many_would() -> None:
 def test_too_few_pairs_are_told_with_their_difference() -> None:
     before, after = repeats("a", [50.0] * 5), repeats("b", [60.0] * 5)
     (row,) = [row for row in compare(before, after, paired=True).primary if row.name == P95]
-    assert (row.word, row.why) == ("cannot tell", "5 pairs of blocks; a verdict needs 6")
+    assert (row.word, row.why) == ("cannot tell", "there are only 5 pairs of blocks; a verdict needs 6")
     assert row.change == pytest.approx(0.2)
     apart = compare(repeats("a", [None, 50.0]), repeats("b", [60.0, None]), paired=True)
-    assert "no pair of blocks measured it on both sides" in {row.why for row in apart.primary}
+    assert "no pair of blocks measured this metric on both sides" in {row.why for row in apart.primary}
     lost = compare(repeats("a", [None] * 6), repeats("b", [60.0] * 6), paired=True)
     assert "not measured in the baseline" in next(row.why for row in lost.primary if row.name == P95)
 
@@ -178,8 +178,10 @@ def failing(name: str, n: int, of: int) -> Side:
 def test_runs_that_failed_by_their_own_verdict_are_never_the_same() -> None:
     found = compare(v1(), failing("v2", 3, 5)).ruling
     assert (found.outcome, found.exit_code) == ("worse", 1)
-    assert found.reason == "3 of 5 runs of v2 failed, and none of v1: 1 event of another user arrived."
+    assert found.reason == "3 of 5 runs of v2 failed, but no run of v1 did: 1 event of another user arrived."
     found = compare(v1(), failing("v2", 1, 5)).ruling
     assert (found.outcome, found.exit_code) == ("cannot tell", 4)
-    assert found.reason.startswith("The runs give no verdict: 1 of 5 runs of v2 failed, and none of v1")
+    assert found.reason.startswith(
+        "The runs do not allow a verdict: 1 of 5 runs of v2 failed, but no run of v1 did"
+    )
     assert compare(failing("v1", 1, 5), failing("v2", 1, 5)).ruling.outcome == "same"

@@ -40,11 +40,11 @@ def made(
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
-        ({"good": 4}, {"good": 4, "down": 1}, "1 of 5 runs of v2 could not reach the target, and none of"),
-        ({"good": 8}, {"good": 4, "down": 4}, "4 of 8 runs of v2 could not reach the target, and none of"),
-        ({"good": 5}, {"down": 5}, "5 of 5 runs of v2 could not reach the target, and none of v1."),
-        ({"good": 5}, {"good": 4, "silent": 1}, "1 of 5 runs of v2 had no turn complete, and none of v1."),
-        ({"down": 5}, {"down": 5}, "5 of 5 runs of v2 could not reach the target, and 5 of v1."),
+        ({"good": 4}, {"good": 4, "down": 1}, "1 of 5 runs of v2 could not reach the target; of v1: none"),
+        ({"good": 8}, {"good": 4, "down": 4}, "4 of 8 runs of v2 could not reach the target; of v1: none"),
+        ({"good": 5}, {"down": 5}, "5 of 5 runs of v2 could not reach the target; of v1: none."),
+        ({"good": 5}, {"good": 4, "silent": 1}, "1 of 5 runs of v2 had no turn complete; of v1: none."),
+        ({"down": 5}, {"down": 5}, "5 of 5 runs of v2 could not reach the target; of v1: 5."),
         ({"good": 15, "down": 1}, {"good": 4, "down": 6}, "6 of 10 runs of v2 could not reach the target"),
         ({"good": 1}, {"good": 4, "down": 1, "by": 0.5}, "1 of 5 runs of v2 could not reach the target"),
     ],
@@ -60,19 +60,22 @@ def test_a_target_that_was_down_is_worse_whatever_else(
 def test_down_a_little_more_often_than_before_is_neither_same_nor_surely_worse() -> None:
     found = compare(made("v1", good=9, down=1), made("v2", good=4, down=1))
     assert (found.ruling.outcome, found.ruling.exit_code) == ("cannot tell", Exit.INVALID)
-    assert "the target failed in more runs than before, which may be chance" in found.ruling.reason
+    assert (
+        "the target failed in more runs of the candidate than of the baseline, but this may be chance"
+        in found.ruling.reason
+    )
 
 
 def test_down_as_often_as_before_is_named() -> None:
     found = compare(made("v1", good=7, down=1), made("v2", good=7, down=1))
     assert found.ruling.outcome != "worse"
-    assert found.ruling.reason.startswith("1 of 8 runs of v2 could not reach the target, and 1 of v1.")
+    assert found.ruling.reason.startswith("1 of 8 runs of v2 could not reach the target; of v1: 1.")
 
 
 def test_a_baseline_that_was_down_is_no_reason_to_call_a_good_candidate_the_same() -> None:
     found = compare(made("v1", good=5, down=2), made("v2", good=7))
     assert (found.ruling.outcome, found.ruling.exit_code) == ("better", Exit.PASS)
-    assert found.ruling.reason.startswith("2 of 7 runs of v1 could not reach the target, and none of v2.")
+    assert found.ruling.reason.startswith("2 of 7 runs of v1 could not reach the target; of v2: none.")
     assert "target_failed" in {notice["code"] for notice in found.notices}
     fewer = [
         deep(each, {"counts": {"measured": {"turns": {"complete": 980}}}}) for each in found.candidate.runs
@@ -96,7 +99,7 @@ def test_times_of_a_side_that_was_down_are_not_the_same() -> None:
 def test_too_many_runs_left_out_are_a_reason_not_to_know() -> None:
     found = compare(made("v1", good=5), made("v2", good=5, spoilt=3))
     assert (found.ruling.outcome, found.ruling.exit_code) == ("cannot tell", Exit.INVALID)
-    assert "3 of 8 runs of v2 are left out (the run is invalid: A worker was lost.)" in found.ruling.reason
+    assert "3 of 8 runs of v2 do not count (the run is invalid: A worker was lost.)" in found.ruling.reason
     assert compare(made("v1", good=5), made("v2", good=6, spoilt=3)).ruling.outcome == "same"
     assert compare(made("v1", good=5), made("v2", good=5, spoilt=3), lenient=True).ruling.exit_code == 0
     assert compare(made("v1", good=5), made("v2", good=5, spoilt=3, by=2)).ruling.outcome == "slower"
@@ -124,7 +127,7 @@ def test_a_run_whose_p95_is_never_makes_no_candidate_better(before: int, after: 
     assert p95.word == "cannot tell"
     assert len(p95.candidate.never) == after
     assert (
-        f"never in {after} of 6 runs of the candidate (in {p95.candidate.never[0][0]} 6.0 % of 1,000"
+        f"{after} of 6 runs of the candidate have no value (in {p95.candidate.never[0][0]} 6.0 % of 1,000"
         in p95.why
     )
     assert found.ruling.exit_code != Exit.PASS
@@ -134,7 +137,7 @@ def test_a_baseline_that_never_answered_is_named() -> None:
     found = compare(with_never("v1", 1), with_never("v2", 0))
     (p95,) = [row for row in found.rows if row.name == "turn.first_event.p95"]
     assert (p95.baseline.n, len(p95.baseline.never)) == (5, 1)
-    assert "never in 1 of 6 runs of the baseline" in p95.why
+    assert "1 of 6 runs of the baseline have no value" in p95.why
     assert p95.as_dict()["baseline"]["never"][0]["id"] == p95.baseline.never[0][0]
     slower = compare(with_never("v1", 0), with_never("v2", 1, 2))
     assert slower.ruling.outcome == "slower"

@@ -25,7 +25,7 @@ def test_simulated_runs_are_named_so() -> None:
 
 def test_a_run_that_was_left_out_is_named_with_its_reason() -> None:
     told = codes(v1(), side("v2", [run(0), run(1, status="cut short")]))
-    assert told["run_left_out"] == "v2: 2026-v1-1 does not count: the run is cut short"
+    assert told["run_left_out"] == "v2: the run 2026-v1-1 does not count: the run is cut short"
 
 
 def test_two_machines() -> None:
@@ -36,7 +36,7 @@ def test_two_machines() -> None:
 def test_more_thresholds_than_can_decide() -> None:
     names = {f"turn.first_event.p{q}": "< 1s" for q in (50, 75, 90, 95, 96, 97, 98)}
     made = [side(name, [run(0, thresholds=names)]) for name in ("v1", "v2")]
-    assert "These do not decide: turn.first_event.p98" in codes(*made)["too_many_to_decide"]
+    assert "These metrics do not decide: turn.first_event.p98" in codes(*made)["too_many_to_decide"]
 
 
 def test_a_rate_that_the_plan_sets_can_hardly_differ() -> None:
@@ -71,7 +71,7 @@ def test_a_percentile_that_is_too_noisy_names_the_one_that_decides() -> None:
         if each["code"] == "percentile_too_noisy"
     ]
     assert "turn.first_event.p95 differs by 3" in told["message"]
-    assert "turn.first_event.p50 has a verdict" in told["message"]
+    assert "For turn.first_event.p50 the same runs give a verdict" in told["message"]
     assert "--primary turn.first_event.p50" in told["remedy"]
 
 

@@ -167,9 +167,7 @@ def test_where_numbers_cannot_be_followed_loss_duplicates_and_order_are_unknown(
     for part in (counts, counts["measured"]):
         for name in ("lost", "duplicate", "out_of_order", "expected"):
             assert part["events"][name] is None
-            assert part["events"]["unmeasured"][name] == (
-                "3 turns carried sequence numbers that do not count their events"
-            )
+            assert part["events"]["unmeasured"][name] == ("3 turns carried unusable sequence numbers")
         assert part["turns"]["misnumbered_by"] == {"gap_too_wide": 2, "below_start": 1}
 
 
@@ -202,16 +200,16 @@ def test_a_good_ledger_adds_up() -> None:
     [
         (
             {"connections.attempted": 5, "connections.not_opened.EMFILE": 2},
-            "4 connections ready and 0 refused and 2 not opened by this machine of 5 attempted",
+            "4 connections were ready and 0 refused and 2 not opened by this machine, but only 5 attempted",
         ),
-        ({"turns.due": 41}, "41 turns due, but 40 begun and 0 not attempted"),
-        ({"turns.due": 39}, "39 turns due, but 40 begun and 0 not attempted"),
-        ({"turns.complete": 39}, "40 turns begun, but 39 ended"),
-        ({"turns.complete": 41}, "40 turns begun, but 41 ended"),
-        ({"connections.ready": 5}, "5 connections ready and 4 established of 4 attempted"),
-        ({"connections.established": 5}, "4 connections ready and 5 established of 4 attempted"),
-        ({"connections.refused.tcp": 1}, "4 connections ready and 1 refused of 4 attempted"),
-        ({"events.matched": 201}, "201 events matched of 200 received"),
+        ({"turns.due": 41}, "41 turns were due, but 40 were begun and 0 not attempted"),
+        ({"turns.due": 39}, "39 turns were due, but 40 were begun and 0 not attempted"),
+        ({"turns.complete": 39}, "40 turns were begun, but 39 ended"),
+        ({"turns.complete": 41}, "40 turns were begun, but 41 ended"),
+        ({"connections.ready": 5}, "5 connections were ready and 4 established, but 4 attempted"),
+        ({"connections.established": 5}, "4 connections were ready and 5 established, but 4 attempted"),
+        ({"connections.refused.tcp": 1}, "4 connections were ready and 1 refused, but only 4 attempted"),
+        ({"events.matched": 201}, "201 events were matched, but only 200 received"),
     ],
 )
 def test_each_law_can_be_broken(counters: dict[str, int], told: str) -> None:
@@ -222,7 +220,7 @@ def test_a_law_that_only_the_measured_part_breaks_is_told() -> None:
     made = good_totals(
         {"turns.due": 41}, phases={"drain": {"turns.due": 1, "turns.begun": 2, "turns.complete": 2}}
     )
-    assert laws(made) == ["41 measured turns due, but 40 begun and 0 not attempted"]
+    assert laws(made) == ["41 measured turns were due, but 40 were begun and 0 not attempted"]
 
 
 @pytest.mark.parametrize(

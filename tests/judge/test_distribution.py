@@ -42,9 +42,9 @@ def test_a_percentile_finer_than_n_supports_is_null_and_listed() -> None:
     assert found["p95"] is not None
     assert found["p99"] is None
     assert found["unsupported"] == ["p99", "p99_9"]
-    assert found["reasons"]["p99"] == "not enough samples, n = 40; p99 needs 100"
-    assert found["reasons"]["p99_9"] == "not enough samples, n = 40; p99.9 needs 1,000"
-    assert too_few("p99_99", 1) == "not enough samples, n = 1; p99.99 needs 10,000"
+    assert found["reasons"]["p99"] == "not enough samples: n = 40, but p99 needs 100"
+    assert found["reasons"]["p99_9"] == "not enough samples: n = 40, but p99.9 needs 1,000"
+    assert too_few("p99_99", 1) == "not enough samples: n = 1, but p99.99 needs 10,000"
 
 
 @given(st.integers(1, 1200))

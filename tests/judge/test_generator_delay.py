@@ -39,9 +39,9 @@ def reason(
 @pytest.mark.parametrize(
     ("values", "why"),
     [
-        ({}, "service time, which does not contain its lateness, missed too"),
-        ({"lateness": 2.0}, "its own lateness was less than a tenth of the limit"),
-        ({"response": 900.0}, "the time exceeds the limit by more than it was ever late"),
+        ({}, "service time, which does not include this delay, missed too"),
+        ({"lateness": 2.0}, "this delay was less than a tenth of the limit"),
+        ({"response": 900.0}, "the time exceeds the limit by more than the longest such delay"),
     ],
 )
 def test_the_reason_says_that_the_generator_was_starved_and_why_the_miss_counts(
@@ -54,9 +54,9 @@ def test_the_reason_says_that_the_generator_was_starved_and_why_the_miss_counts(
 def test_two_ailments_and_two_reasons_are_one_sentence() -> None:
     told = reason(RESPONSE, SERVICE, warnings=(LATE, STARVED))
     assert (
-        "waited for a core for 36.0 % of the time and was late with its messages, but the miss counts:"
-        " service time, which does not contain its lateness, missed too; service time, which does not contain"
-        " its lateness, missed." in told
+        "waited for a core for 36.0 % of the time and was late with its messages, but the miss counts,"
+        " because service time, which does not include this delay, missed too; service time, which does not"
+        " include this delay, missed." in told
     )
 
 
@@ -70,7 +70,10 @@ def test_turns_that_were_never_answered_are_not_our_delay() -> None:
     values = {"turn.first_event": [50.0] * 20, "send.lateness": [60.0] * 40}
     lost = good_totals({"turns.complete": 20, "turns.timed_out": 20}, values, gauges=LAGGING)
     summed = {**made, **summarise(made, lost)}
-    assert "some turns never had the event that it times" in judge(summed, (STARVED,), (RESPONSE,))["reason"]
+    assert (
+        "some turns never received the event that ends this time"
+        in judge(summed, (STARVED,), (RESPONSE,))["reason"]
+    )
 
 
 def test_turns_that_an_error_answered_are_not_called_unanswered() -> None:
@@ -79,7 +82,7 @@ def test_turns_that_an_error_answered_are_not_called_unanswered() -> None:
     failed = {"turns.complete": 20, "turns.failed": 19, "turns.timed_out": 1}
     summed = {**made, **summarise(made, good_totals(failed, values, gauges=LAGGING))}
     told = judge(summed, (STARVED,), (parse_threshold("turn.completion.p95", "< 100ms"),))["reason"]
-    assert "the miss counts: turns did not complete (19 failed, 1 timed out)" in told
+    assert "the miss counts, because turns did not complete (19 failed, 1 timed out)" in told
 
 
 def test_where_nobody_knows_how_late_it_was_nothing_is_claimed() -> None:
@@ -95,4 +98,4 @@ def test_a_threshold_of_a_population_is_told_by_that_one_alone() -> None:
     }
     named = replace(RESPONSE, name="turn.first_event[readers].p95")
     (told,) = counts_anyway(made, (STARVED,), [(named, {"outcome": "missed"})])
-    assert told.endswith(f"{COUNTS}its own lateness was less than a tenth of the limit.")
+    assert told.endswith(f"{COUNTS}this delay was less than a tenth of the limit.")

@@ -36,7 +36,7 @@ def test_another_machine_is_named_and_left_out() -> None:
         ("there", "it was made on another machine, other")
     ]
     assert ids(history(runs, machine="oth").runs) == ["there"]
-    with pytest.raises(ValueError, match=r'no run was made on the machine "x"; there are runs of other, one'):
+    with pytest.raises(ValueError, match=r'there is no run of the machine "x"; there are runs of other, one'):
         history(runs, machine="x")
 
 
@@ -48,8 +48,8 @@ def test_without_any_run_there_is_no_machine() -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"load": {"planned": {"connections": 8}}}, "its load is another: load.connections 8 against 4"),
-        ({"target": {"simulated": True}}, "it was simulated, and the other real"),
+        ({"load": {"planned": {"connections": 8}}}, "its load differs: load.connections 8 instead of 4"),
+        ({"target": {"simulated": True}}, "this run was simulated, the other one was not"),
         ({"status": "cut short"}, "the run is cut short"),
         ({"verdict": None}, "it was never judged"),
     ],
@@ -67,7 +67,7 @@ def test_a_simulated_newest_leaves_the_real_ones_out() -> None:
     runs[2] = deep(runs[2], {"target": {"simulated": True}})
     past = history(runs)
     assert past.simulated
-    assert {each.reason for each in past.left_out} == {"the newest run is simulated, and the other real"}
+    assert {each.reason for each in past.left_out} == {"the newest run was simulated, the other one was not"}
 
 
 def test_a_newest_run_that_cannot_be_believed_is_told() -> None:
@@ -150,7 +150,7 @@ def test_what_makes_a_machine_faster_splits_a_history(fact: str, value: object) 
     past = history([placed(0, **{fact: value}), placed(1), placed(2)])
     assert ids(past.runs) == ["n001", "n002"]
     (left,) = past.left_out
-    assert left.reason == f"it was made on another machine, one: {fact} {value} against {FACTS[fact]}"
+    assert left.reason == f"it was made on another machine, one: {fact} {value} instead of {FACTS[fact]}"
 
 
 def test_a_share_of_the_processors_splits_a_history_where_both_tell_it() -> None:
@@ -189,7 +189,7 @@ def test_a_run_that_is_dated_ahead_is_not_the_newest_for_ever() -> None:
     past = history(runs, now=NOW)
     assert past.newest["id"] == "n003"
     assert past.doubted is None
-    assert [each.reason for each in past.left_out] == ["it is dated 2031-03-01, which has not come yet"]
+    assert [each.reason for each in past.left_out] == ["its date, 2031-03-01, is in the future"]
     assert history(runs).newest["id"] == "n009"  # nobody told what time it is
 
 
@@ -200,7 +200,7 @@ def test_a_day_of_difference_or_no_date_is_no_reason_to_leave_a_run_out(started:
 
 def test_where_every_run_is_dated_ahead_none_counts() -> None:
     past = history([deep(night(0), {"started": "2031-03-01T00:00:00Z"})], now=NOW)
-    assert (past.runs, past.doubted) == ((), "it is dated 2031-03-01, which has not come yet")
+    assert (past.runs, past.doubted) == ((), "its date, 2031-03-01, is in the future")
 
 
 def test_the_kind_of_reason_is_told() -> None:

@@ -93,7 +93,7 @@ def test_what_was_given_is_left_as_it_is_and_judging_again_gives_the_same() -> N
 
 
 def test_a_threshold_that_cannot_be_read_is_said() -> None:
-    with pytest.raises(ValueError, match="names nothing that is measured"):
+    with pytest.raises(ValueError, match="is not a metric"):
         judged(manifest({"turn.speed": "< 1s"}))
 
 

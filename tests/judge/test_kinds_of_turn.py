@@ -62,9 +62,9 @@ def test_a_name_with_a_kind_is_taken_apart() -> None:
         "turns.no_first_event[ask]",
         "turns.lost[]",
     ):
-        with pytest.raises(ValueError, match="names nothing that is measured"):
+        with pytest.raises(ValueError, match="is not a metric"):
             resolve(wrong)
-    with pytest.raises(ValueError, match=r'for a ratio write "turns.lost\[ask\].ratio"'):
+    with pytest.raises(ValueError, match=r'for its ratio write "turns.lost\[ask\].ratio"'):
         parse_threshold("turns.lost[ask]", "< 3%")
 
 
@@ -109,7 +109,7 @@ def test_a_threshold_of_a_kind_is_judged_by_that_kind() -> None:
     never = lookup("turns.complete[never].ratio", made)
     assert (never.value, never.reason) == (None, "no turn of the kind `never` fell due in the measured part")
     reason = lookup("turn.first_event[never].p95", made).reason
-    assert reason == "no turn of the kind `never` came to it in the measured part"
+    assert reason == "no turn of the kind `never` has this time in the measured part"
 
 
 def test_turns_of_a_kind_that_never_answered_are_infinitely_late() -> None:
@@ -145,7 +145,7 @@ def test_why_no_turn_has_an_upload() -> None:
     assert summed()["unmeasured"]["turn.upload"] == "no turn has several messages"
     protocol = {"turns": {"ask": {"messages": ["a", "b"]}}}
     unmeasured = summed(scenario__settings__protocol=protocol)["unmeasured"]
-    assert unmeasured["turn.upload"] == "no turn of the measured part came to it"
+    assert unmeasured["turn.upload"] == "no turn of the measured part has this time"
 
 
 # ------------------------------------------------------------------ conversations
@@ -200,7 +200,7 @@ def test_where_there_were_none_nothing_is_counted() -> None:
     assert "conversations" not in made["counts"]
     reason = lookup("conversations.begun", made).reason
     assert reason == "no conversation was begun in the measured part"
-    assert made["unmeasured"]["conversation.time"] == "no conversation of the measured part came to its end"
+    assert made["unmeasured"]["conversation.time"] == "no conversation of the measured part ended"
     assert summed()["unmeasured"]["conversation.time"] == "the scenario has no conversations"
 
 

@@ -45,12 +45,12 @@ def test_a_wide_spread_says_what_it_would_take() -> None:
     assert row.word == "cannot tell"
     assert row.repeats is not None
     assert row.enough is not None
-    assert f"about {row.enough} runs per side ({row.enough - 5} more) would decide it" in row.why
+    assert f"a verdict needs about {row.enough} runs per side ({row.enough - 5} more)" in row.why
     assert row.visible is not None
     assert row.visible > 0.1
     values = spread(50, 0.3, 5, 1)
     near = only(repeats("v1", values), repeats("v2", [value * 1.0495 for value in values]))
-    assert "over 205 runs per side would decide it" in near.why
+    assert "a verdict needs more than 205 runs per side" in near.why
     assert near.enough is None
 
 
@@ -65,7 +65,8 @@ def test_too_few_runs_cannot_tell_but_say_what_they_could() -> None:
     assert (row.word, row.p, row.interval, row.method) == ("cannot tell", None, None, None)
     assert row.change == pytest.approx(2.0, abs=0.1)
     assert row.why.startswith(
-        "3 against 3 runs; a verdict needs 4 per side, or 8 in the baseline; to tell 10 % from no change"
+        "there are only 3 and 3 runs; a verdict needs 4 per side, or 8 in the baseline; to detect a change of"
+        " 10 %"
     )
     assert row.visible is not None
     assert row.repeats is not None
@@ -73,7 +74,7 @@ def test_too_few_runs_cannot_tell_but_say_what_they_could() -> None:
 
 def test_single_runs_say_nothing_about_how_runs_differ() -> None:
     row = only(*sides(1.5, runs=(1, 1)))
-    assert "one run does not show how much runs differ by chance" in row.why
+    assert "a single run does not show how much runs differ by chance" in row.why
     assert (row.visible, row.repeats, row.spread) == (None, None, None)
 
 
@@ -89,7 +90,7 @@ def test_what_a_side_did_not_measure() -> None:
     before, after = sides(1.0)
     row = only(before, repeats("v2", [None] * 5))
     assert row.word == "cannot tell"
-    assert row.why == "not measured in the candidate: the summary does not hold this statistic"
+    assert row.why == "not measured in the candidate: the summary does not contain this statistic"
     assert row.candidate.value is None
     gone = side("v3", [run(at, complete=None) for at in range(5)])
     assert only(before, gone, "turns.complete.ratio").why == (

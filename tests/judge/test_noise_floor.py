@@ -38,7 +38,7 @@ def test_how_much_runs_of_one_build_differ() -> None:
 def test_a_smallest_effect_below_the_floor_is_pointed_out_with_the_repeats() -> None:
     told = codes(of(0.04))["effect_below_noise"]
     assert P95 in told
-    assert "Take about" in told
+    assert "Make about" in told
     assert "effect_below_noise" not in codes(of(0.005))
     assert "more than 200" in codes(of(1.0))["effect_below_noise"]
     generous = floor(repeats("v1", spread(50, 0.04, 8, 4)), Compare(smallest_effect=0.9))

@@ -105,7 +105,7 @@ def test_connections_that_were_not_ready_are_not_the_paces_doing() -> None:
     [
         ({}, {}, ("no turn sends a file", "the protocol does not say", "no turn has an interruption")),
         (VOICE, {}, ("no turn of the measured part", "no turn of the measured", "no turn was interrupted")),
-        (VOICE, {"turns.interrupted": 3}, ("no turn", "no turn", "no turn that was interrupted came to")),
+        (VOICE, {"turns.interrupted": 3}, ("no turn", "no turn", "no interrupted turn ended")),
     ],
 )  # fmt: skip
 def test_what_was_not_measured_says_why(
@@ -151,7 +151,7 @@ def test_of_kinds_only_those_that_speak_can_lack_audio() -> None:
     ("changes", "why"),
     [
         ({"part": {"from_s": 0, "to_s": 5}}, "of this part"),
-        ({"scenario__settings__chaos": {"slow_readers": {"share": "10%"}}}, "read slowly"),
+        ({"scenario__settings__chaos": {"slow_readers": {"share": "10%"}}}, "slow_readers"),
     ],
 )
 def test_where_it_cannot_be_known_no_limit_is_held(changes: dict[str, Any], why: str) -> None:

@@ -175,7 +175,7 @@ def test_a_small_population_is_not_hidden_by_a_large_one() -> None:
 def test_listeners_who_are_closed_fail_the_run_though_nothing_is_said_of_it() -> None:
     run = judged(listeners=listening(closed=30))
     assert run["verdict"]["outcome"] == "fail"
-    assert "listeners: 30 of 100 connections that were ready were closed." in run["verdict"]["reason"]
+    assert "listeners: 30 of 100 ready connections were closed." in run["verdict"]["reason"]
     said = judged({"connections.closed[listeners]": "<= 40"}, listeners=listening(closed=30))
     assert said["verdict"]["outcome"] == "pass", said["verdict"]["reason"]
 

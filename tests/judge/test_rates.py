@@ -90,7 +90,7 @@ def test_who_comes_back_is_not_connected_twice() -> None:
 def test_a_rate_over_an_unknown_time_is_null() -> None:
     found = rates(good_totals(instants={}, moves=[]))["connections_per_s"]
     assert found["value"] is None
-    assert found["reason"] == "4 counted, but not over how long"
+    assert found["reason"] == "4 were counted, but the time is not known"
     assert rates(good_totals(instants={"last_ready": S}))["connections_per_s"]["value"] is None
 
 
@@ -134,7 +134,10 @@ def test_a_time_below_the_clocks_step_gives_no_rate_but_a_lower_end() -> None:
     found = rate(CountOverTime(10, 0, ""), STEP, "target")
     assert found["value"] is None
     assert found["over_s"] is None
-    assert found["reason"] == "10 within 15.6 ms, which a clock of 15.6 ms steps cannot tell from none"
+    assert (
+        found["reason"]
+        == "10 were counted within 15.6 ms, too short a time for a clock with steps of 15.6 ms"
+    )
     assert found["at_least"] == pytest.approx(10 / 0.0156)
     one = rate(CountOverTime(10, STEP, ""), STEP, "target")
     assert one["value"] is None

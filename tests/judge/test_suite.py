@@ -51,7 +51,7 @@ def test_each_run_says_how_it_ended() -> None:
 def test_a_run_begins_only_if_it_fits() -> None:
     assert no_room(planned(), None, 5.0) is None
     assert no_room(planned(), 15.0, 5.0) is None
-    assert no_room(planned(), 14.9, 5.0) == "it takes about 15 s, and 15 s of the budget were left"
+    assert no_room(planned(), 14.9, 5.0) == "the run takes about 15 s, but only 15 s of the budget were left"
     assert "0 s of the budget were left" in (no_room(planned(), -3.0, 5.0) or "")
 
 
@@ -65,7 +65,7 @@ def test_overhead_is_learned_from_the_slowest_run_so_far() -> None:
 def test_why_is_the_verdicts_reason_or_the_last_words() -> None:
     assert why_of({"verdict": {"reason": "All held."}}, Exit.PASS, "noise") == "All held."
     assert why_of({}, Exit.CONFIG, "--set: wrong") == "--set: wrong"
-    assert why_of({}, Exit.INTERNAL, "") == "It ended with 70 and left no run."
+    assert why_of({}, Exit.INTERNAL, "") == "The command ended with exit code 70 and stored no run."
 
 
 def test_plain_data() -> None:

@@ -204,12 +204,12 @@ def test_why_no_copy_was_measured() -> None:
     def why(**more: Any) -> str:
         return unmeasured_metrics(more, {})["delivery.time"]
 
-    assert why() == "the protocol has no audience that copies are due to"
+    assert why() == "the protocol has no `audience`"
     of_room: dict[str, Any] = {"scenario": {"settings": {"protocol": {"events": {"audience": "everybody"}}}}}
     assert why(**of_room) == "no copy was due, or none arrived, in the measured part"
     several = {"generator": {"processes": 2}}
     assert why(**of_room, **several) == why(**of_room), "ids hold {uuid} where nothing else is said"
     of_room["scenario"]["settings"]["protocol"]["turn"] = {"id": "{turn.number}"}
-    assert "only turn ids with {uuid}" in why(**of_room, **several)
+    assert "without {uuid} in the turn ids" in why(**of_room, **several)
     lost = [{"code": "copies_not_followed", "numbers": {"reason": "a log never came"}}]
     assert why(**of_room, observed=lost) == "copies were not followed: a log never came"

@@ -44,7 +44,7 @@ def test_two_clocks_that_may_be_alike_leave_an_age_open_by_what_answers_took() -
     measured = lookup("event.age.p95", ended)
     assert measured.value == pytest.approx(30, rel=1e-3)
     assert measured.bound == (pytest.approx(26, rel=1e-2), pytest.approx(32, rel=1e-2))
-    assert measured.reason == "exact to how much the target's clock may differ from ours"
+    assert measured.reason == "exact to the possible difference between the target's clock and ours"
     assert lookup("event.age.n", ended).value == 200
     (told,) = [each for each in ended["notices"] if each["code"] == "age_by_two_clocks"]
     assert told["message"].endswith("target's clock and ours: the true age may be 4 ms less or 2 ms more.")
@@ -77,22 +77,28 @@ def test_on_this_host_both_are_one_clock() -> None:
         (
             dated(3 * MS, 9 * MS, future=7),
             LOCAL,
-            "the target's clock is ahead of ours by 3 ms or more: 7 events came before the time",
+            "the target's clock is ahead of ours by 3 ms or more: 7 events arrived before the time",
         ),
         (
             dated(3 * MS, 2 * MS, future=7),
             REMOTE,
-            "the times that the target wrote contradict each other: they were not written when it",
+            "the times that the target wrote contradict each other: its clock changed during the run",
         ),
         (
             dated(-4 * MS, None),
             REMOTE,
-            "nothing bounds how far the target's clock is from ours: no event with a time answered a message",
+            (
+                "the difference between the target's clock and ours is not known: no event with a time"
+                " answered a message"
+            ),
         ),
         (
             dated(-4 * MS, None),
             {**REMOTE, "target__address": "[::1"},
-            "nothing bounds how far the target's clock is from ours: no event with a time answered a message",
+            (
+                "the difference between the target's clock and ours is not known: no event with a time"
+                " answered a message"
+            ),
         ),
     ],
 )
@@ -125,12 +131,12 @@ def test_clocks_of_workers_add_what_they_differ() -> None:
 @pytest.mark.parametrize(
     ("counters", "changes", "why"),
     [
-        ({}, {}, "the protocol does not say where an event has the time that it was sent at (no `sent_at`)"),
+        ({}, {}, "the protocol does not say where an event has its time of sending (no `sent_at`)"),
         ({}, REMOTE, "no event of the measured part carried a time where the protocol looks for it"),
         (
             {"events.undated": 3},
             REMOTE,
-            "the times of 3 events could not be read: look at `unit` of `sent_at`",
+            "the times of 3 events could not be read: check `unit` of `sent_at`",
         ),
     ],
 )

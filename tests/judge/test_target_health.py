@@ -65,7 +65,7 @@ def test_a_run_that_samples_nothing_has_no_such_section() -> None:
         ("target.cpu.max", 9.0, None),
         ("target.cpu.n", 10, None),
         ("target.cpu.p75", 7.0, None),
-        ("target.cpu.p99", None, "not enough samples, n = 10; p99 needs 100"),
+        ("target.cpu.p99", None, "not enough samples: n = 10, but p99 needs 100"),
     ],
 )
 def test_a_rule_finds_its_statistic(name: str, value: float | None, reason: str | None) -> None:
@@ -76,8 +76,7 @@ def test_a_rule_finds_its_statistic(name: str, value: float | None, reason: str 
 def test_what_was_never_sampled_is_not_measured_and_says_why() -> None:
     assert lookup("target.cpu.max", judged({})) == Measurement(None, 0, GONE)
     assert (
-        lookup("target.cpu.max", {}).reason
-        == "the scenario does not say how it is sampled, in [target.health]"
+        lookup("target.cpu.max", {}).reason == "[target.health] of the scenario does not sample this metric"
     )
     made, totals = sampled({})
     made["target"]["health"]["reasons"] = {}

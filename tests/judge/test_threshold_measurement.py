@@ -99,11 +99,11 @@ def test_of_nothing_nothing_is_measured(name: str, told: str) -> None:
 def test_a_percentile_of_too_few_samples_is_not_measured() -> None:
     measured = found("turn.completion.p99")
     assert (measured.value, measured.n) == (None, 40)
-    assert measured.reason == "not enough samples, n = 40; p99 needs 100"
+    assert measured.reason == "not enough samples: n = 40, but p99 needs 100"
 
 
 def test_a_statistic_that_no_summary_holds_is_not_measured() -> None:
-    assert found("turn.completion.p33").reason == "the summary does not hold this statistic"
+    assert found("turn.completion.p33").reason == "the summary does not contain this statistic"
     assert lookup("turn.completion.p95", {}).reason == "no sample in the measured part"
     assert lookup("rates.turns_per_s", {}).reason == "not measured"
     assert lookup("generator.cpu.max", {}).reason == "CPU time was not read"
@@ -135,7 +135,7 @@ def test_where_only_some_turns_carried_numbers_loss_is_a_lower_end() -> None:
     made = good_totals({"turns.numbered": 30, "events.lost": 2})
     measured = found("events.lost", made)
     assert near(measured.bound, 2, None)
-    assert measured.reason == "at least: 10 turns that came to their end carried no sequence number"
+    assert measured.reason == "a lower bound: 10 turns that ended carried no sequence number"
     assert found("events.lost.ratio", made).bound == (0.01, None)
     assert found("events.late", made).bound is None
 
@@ -147,7 +147,7 @@ def test_numbers_of_turns_that_broke_off_do_not_make_up_for_those_without(unnumb
     assert (measured.bound is not None) is bool(unnumbered)
     if unnumbered:
         assert near(measured.bound, 0, None)
-        assert measured.reason == "at least: 10 turns that came to their end carried no sequence number"
+        assert measured.reason == "a lower bound: 10 turns that ended carried no sequence number"
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_of_turns_that_broke_off_nobody_knows_what_was_to_come(
     measured = found("events.lost.ratio", good_totals(broke))
     assert measured.value == 0
     assert measured.bound == ((0.0, None) if bounded else None)
-    assert (measured.reason or "").startswith("at least") is bounded
+    assert (measured.reason or "").startswith("a lower bound") is bounded
     assert found("events.duplicate", good_totals(broke)).bound is None
 
 
@@ -169,7 +169,10 @@ def test_few_turns_that_broke_off_leave_the_loss_as_it_is_but_are_told() -> None
     many = {"turns.due": 400, "turns.begun": 400, "turns.complete": 399, "turns.numbered": 400}
     measured = found("events.lost", good_totals({**many, "turns.lost": 1}))
     assert measured.bound is None
-    assert measured.reason == "at least: how many events of 1 turns that broke off were missing is not known"
+    assert (
+        measured.reason
+        == "a lower bound: 1 turns broke off, and it is not known how many of their events are missing"
+    )
 
 
 def test_a_foreign_event_of_any_part_of_the_run_is_seen() -> None:
@@ -194,7 +197,10 @@ def test_a_coarse_clock_bounds_what_it_measures() -> None:
 
 def test_an_upper_bound_says_that_it_is_one() -> None:
     made = good_totals({"events.coalesced": 20})
-    assert found("turn.first_event.p95", made).reason == "an upper bound: 10.0 % of the events shared a read"
+    assert (
+        found("turn.first_event.p95", made).reason
+        == "an upper bound: 10.0 % of the events shared a read with a later frame"
+    )
     assert found("turn.completion.p95", made).reason is None
 
 
@@ -227,7 +233,7 @@ def test_turns_that_cannot_be_placed_in_a_part_are_not_measured() -> None:
     measured = found("turns.complete.ratio", part={"from_s": 0.0, "to_s": 5.0, "turns_by": "second"})
     assert measured.value is None
     assert measured.reason is not None
-    assert "sampled" in measured.reason
+    assert "is a sample" in measured.reason
 
 
 UNLESS = {"unless_marked": {"foreign": "no event carried a user mark"}}
@@ -242,13 +248,13 @@ def test_marks_of_turns_that_broke_off_do_not_make_up_for_those_without() -> Non
     turns = {"turns.complete": 10, "turns.timed_out": 30, "turns.marked": 30, "turns.unmarked": 10}
     measured = found("events.foreign", good_totals(turns), **UNLESS)
     assert near(measured.bound, 0, None)
-    assert measured.reason == "at least: 10 turns that came to their end carried no user mark"
+    assert measured.reason == "a lower bound: 10 turns that ended carried no user mark"
 
 
 def test_what_was_seen_without_marks_is_told_as_at_least() -> None:
     seen = found("events.foreign", good_totals({"events.foreign": 3}), **UNLESS)
     assert (seen.value, seen.bound) == (3, (3, None))
-    assert seen.reason == "at least: 40 turns that came to their end carried no user mark"
+    assert seen.reason == "a lower bound: 40 turns that ended carried no user mark"
 
 
 def test_where_a_part_of_the_turns_was_marked_it_is_at_least() -> None:
@@ -267,14 +273,14 @@ WILD = {"turns.misnumbered_by.gap_too_wide": 1}
 def test_numbers_that_cannot_be_followed_measure_nothing(name: str, ratio: str) -> None:
     if name + ratio == "events.expected.ratio":
         return
-    why = "1 turn carried sequence numbers that do not count their events"
+    why = "1 turn carried unusable sequence numbers"
     assert found(name + ratio, good_totals(WILD)) == Measurement(None, 0, why)
 
 
 def test_what_was_lost_beside_numbers_that_cannot_be_followed_is_at_least() -> None:
     seen = found("events.lost", good_totals({**WILD, "events.lost": 3}))
     assert (seen.value, seen.bound) == (3, (3, None))
-    assert seen.reason == "at least: 1 turn carried sequence numbers that do not count their events"
+    assert seen.reason == "a lower bound: 1 turn carried unusable sequence numbers"
     assert found("events.lost.ratio", good_totals({**WILD, "events.lost": 3})).value is None
 
 

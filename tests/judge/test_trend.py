@@ -82,7 +82,7 @@ def test_a_history_that_was_not_usable_is_no_pass() -> None:
     found = trend(history(runs))
     assert (found.ruling.outcome, found.ruling.exit_code) == ("cannot tell", Exit.INVALID)
     assert found.ruling.reason == (
-        "None of the 29 runs before the newest can be compared with it: 29 were made on another machine."
+        "None of the 29 earlier runs can be compared with the newest: 29 were made on another machine."
     )
     assert trend(history(runs), lenient=True).ruling.exit_code == Exit.PASS
 
@@ -95,8 +95,8 @@ def test_why_a_history_was_not_usable_is_counted() -> None:
     found = trend(history(runs)).ruling
     assert (found.outcome, found.exit_code) == ("cannot tell", Exit.INVALID)
     assert found.reason == (
-        "3 of the 11 runs before the newest can be compared with it, and a verdict needs 8: 4 were made with"
-        " another load, 3 were made on another machine, 1 cannot be believed."
+        "Only 3 of the 11 earlier runs can be compared with the newest, but a verdict needs 8: 4 were made"
+        " with another load, 3 were made on another machine, 1 cannot be believed."
     )
 
 
@@ -217,7 +217,7 @@ def test_notices_about_surroundings_machines_and_youth() -> None:
     left, young, around = found.notices
     assert "far2, far3, far4 and 2 earlier runs do not count" in left["message"]
     assert f"{P95} (5)" in young["message"]
-    assert "n005 is the first with" in around["message"]
+    assert "n005 is the first run with" in around["message"]
     assert "and more" in around["message"]
 
 
@@ -260,7 +260,7 @@ def test_as_plain_data() -> None:
     assert metric["level"]["verdict"] == "slower"
     assert metric["changes"][0]["at"] == 10
     assert len(metric["changes"][0]["ci95"]) == 2
-    assert metric["newest"]["reason"].startswith("5 runs are before it at its level")
+    assert metric["newest"]["reason"].startswith("only 5 runs are at its level before it")
 
 
 def test_no_trend_is_not_known() -> None:

@@ -41,7 +41,7 @@ def ruling(found: dict[str, Any]) -> tuple[str, int]:
 def test_all_thresholds_held_is_a_pass() -> None:
     found = verdict(HELD)
     assert ruling(found) == ("pass", 0)
-    assert found["reason"] == "Its one threshold was measured and held."
+    assert found["reason"] == "Its one threshold was measured and passed."
     assert found["thresholds"] == [
         {
             "name": "turns.complete.ratio",
@@ -53,13 +53,13 @@ def test_all_thresholds_held_is_a_pass() -> None:
             "unit": "ratio",
         }
     ]
-    assert verdict(HELD, HELD)["reason"] == "All 2 thresholds were measured and held."
+    assert verdict(HELD, HELD)["reason"] == "All 2 thresholds were measured and passed."
 
 
 def test_a_run_that_measured_passes_without_thresholds() -> None:
     found = verdict()
     assert ruling(found) == ("pass", 0)
-    assert found["reason"] == "Measured; the scenario sets no thresholds."
+    assert found["reason"] == "The run was measured; the scenario has no thresholds."
 
 
 def test_a_run_that_asked_and_got_no_event_did_not_measure() -> None:
@@ -87,10 +87,10 @@ def test_turns_that_the_target_failed_are_told_with_their_reasons() -> None:
         "turns.failed_by.pairs": 2,
     }
     reason = verdict(HELD, totals_=good_totals(failed))["reason"]
-    assert "10 of 40 turns due failed: 8 by an error event, 2 with a pair of events left open." in reason
+    assert "10 of 40 turns due failed: 8 by an error event, 2 with an incomplete pair of events." in reason
     said = {"no such model": 7, "busy": 1}
     reason = verdict(HELD, totals_=good_totals(failed), error_answers=said)["reason"]
-    assert "with a pair of events left open. The target said most often: no such model." in reason
+    assert "with an incomplete pair of events. The target said most often: no such model." in reason
     by_http = {
         "turns.complete": 30,
         "turns.failed": 10,
@@ -108,7 +108,7 @@ def test_a_threshold_that_is_judged_by_default_says_so() -> None:
     default = replace(HELD, default=True)
     found = verdict(default)
     assert found["thresholds"][0]["default"]
-    assert found["reason"] == "Its one threshold was measured and held (1 of them by default)."
+    assert found["reason"] == "Its one threshold was measured and passed (1 of them by default)."
 
 
 def test_a_missed_threshold_is_a_fail_and_says_by_how_much() -> None:
@@ -134,7 +134,7 @@ def test_a_threshold_that_was_not_measured_makes_the_run_invalid_and_says_why() 
     found = verdict(OPEN, HELD)
     assert ruling(found) == ("invalid", 4)
     assert found["reason"] == (
-        "1 of 2 thresholds not measured: turn.completion.p99 (not enough samples, n = 40; p99 needs 100)."
+        "1 of 2 thresholds not measured: turn.completion.p99 (not enough samples: n = 40, but p99 needs 100)."
     )
 
 
@@ -157,8 +157,8 @@ def test_no_connection_ever_ready_is_unreachable() -> None:
     assert ruling(found) == ("unreachable", 3)
     assert found["reason"] == (
         "No connection was ever ready, so nothing was measured; refused: 1 at auth, 2 at tcp."
-        " The server did not take the credential, or wants one: [target] auth, headers, cookies and query"
-        " give one; where clients log in by HTTP before the socket, a step of [[prepare]] does."
+        " The server did not accept the credential, or a credential is missing: set one in [target] as auth,"
+        " headers, cookies or query, or log in by HTTP with a step of [[prepare]]."
     )
     assert verdict(totals_=totals())["reason"] == "No connection was ever ready, so nothing was measured."
 
@@ -211,7 +211,7 @@ def test_a_spoilt_run_is_invalid_whatever_was_missed() -> None:
 
 def test_a_run_that_somebody_stopped_says_where() -> None:
     found = verdict(MISSED, interrupted=True, interrupted_by="a page")
-    assert found["reason"].startswith("Stopped on a page before the end. What was measured is stored")
+    assert found["reason"].startswith("Stopped on a page before the end. The results until then are stored")
 
 
 def test_an_interrupted_run_has_no_verdict_but_its_thresholds() -> None:
@@ -224,7 +224,7 @@ def test_an_interrupted_run_has_no_verdict_but_its_thresholds() -> None:
     ("failure", "code", "told"),
     [
         ({"exit_code": 70, "sentence": "It broke."}, 70, "It broke."),
-        ({"exit_code": 70}, 70, "loadtest itself failed; nothing may be concluded."),
+        ({"exit_code": 70}, 70, "loadtest itself failed, so the results mean nothing."),
         ({"exit_code": 2}, 2, "Nothing was sent."),
     ],
 )
@@ -263,7 +263,7 @@ def test_a_flood_of_the_targets_fails_a_run_that_it_has_spoilt() -> None:
     doubted = verdict(HELD, totals_=flood, notices=(SPOILS,))
     assert ruling(doubted) == ("fail", 1)
     assert doubted["reason"] == (
-        "The target flooded 2 of its connections, which we gave up. A worker was lost."
+        "The target flooded 2 connections, so loadtest gave them up. A worker was lost."
     )
     # Of a run that is not in doubt the thresholds decide, as with every close.
     assert ruling(verdict(HELD, totals_=flood)) == ("pass", 0)
@@ -276,7 +276,7 @@ def test_events_that_nobody_asked_for_without_end_fail_a_run_whose_generator_had
     flood = good_totals({"events.unmatched": bound + 1, "events.received": matched + bound + 1})
     flooded = verdict(HELD, totals_=flood, notices=(busy, not_offered(1)))
     assert ruling(flooded) == ("fail", 1)
-    assert flooded["reason"].startswith("The target flooded us: ")
+    assert flooded["reason"].startswith("The target flooded loadtest: ")
     assert flooded["reason"].endswith("The generator was busy. Some were not begun.")
     # All that was asked for, and all of it to everybody: that may be a chat whose file does not say so.
     fewer = good_totals({"events.unmatched": bound, "events.received": matched + bound})
@@ -304,7 +304,7 @@ def test_a_flood_that_the_generator_bore_fails_the_run_too() -> None:
 
     flooded = told(many + 1)
     assert ruling(flooded) == ("fail", 1)
-    assert flooded["reason"].startswith("The target flooded us: 48,001 events came that belong to no turn, ")
+    assert flooded["reason"].startswith("The target flooded loadtest: 48,001 events belong to no turn, ")
     assert "`ignore`" in flooded["reason"]
     # A feed whose events the protocol file does not name is slower.
     assert "flooded" not in told(many)["reason"]
@@ -395,7 +395,7 @@ def test_a_service_time_that_is_an_upper_bound_proves_no_miss(
     row = verdict(RESPONSE, totals_=found)["thresholds"][0]
     assert row["outcome"] == outcome
     if service > 100 and outcome == "not_measured":
-        assert row["reason"].endswith("may be the cause; service time is an upper bound too")
+        assert row["reason"].endswith("this may be the cause, because service time is an upper bound too")
 
 
 @pytest.mark.parametrize(
@@ -409,7 +409,10 @@ def test_a_saturated_closed_generator_leaves_response_times_undecided(
     row = verdict(RESPONSE, totals_=busy, model=model)["thresholds"][0]
     assert row["outcome"] == outcome
     if outcome == "not_measured":
-        assert row["reason"] == "the generator was saturated, its own lateness of 11 ms is too near the limit"
+        assert (
+            row["reason"]
+            == "the generator was saturated, and its own lateness of 11 ms is too near the limit"
+        )
 
 
 @pytest.mark.parametrize(
@@ -446,7 +449,7 @@ def test_a_threshold_of_a_stage_is_judged_on_that_stage() -> None:
     assert found["reason"] == "1 of 1 thresholds missed: turns.complete of stage 2 was 3, not >= 10."
     absent = judge(made, [], [threshold])
     assert ruling(absent) == ("invalid", 4)
-    assert absent["thresholds"][0]["reason"] == "the seconds of this stage were not kept"
+    assert absent["thresholds"][0]["reason"] == "the intervals of this stage were not stored"
 
 
 CAUSES: list[tuple[str, Exit]] = [
@@ -545,7 +548,7 @@ def test_a_miss_names_its_first_cause() -> None:
     )
     found = verdict(MISSED, notices=(*causes, RunWarning("coalesced_reads", "A remark.", "", {})))
     assert found["reason"].endswith("not < 1us. 2 connections ended.")
-    assert verdict(HELD, notices=causes)["reason"] == "Its one threshold was measured and held."
+    assert verdict(HELD, notices=causes)["reason"] == "Its one threshold was measured and passed."
 
 
 def test_what_was_not_measured_names_its_first_cause_too() -> None:
@@ -574,12 +577,12 @@ def test_a_task_that_raised_fails_a_run_whose_thresholds_held() -> None:
 @pytest.mark.parametrize(
     ("reason", "likely"),
     [
-        ("ready: waited for a message with type = hello", "not as the protocol expects"),
+        ("ready: waited for a message with type = hello", "did not do what the protocol expects"),
         ("upgrade: no answer yet", "does not answer the upgrade"),
         ("tls: no answer yet", "does not answer the TLS handshake"),
         ("proxy: no answer yet", "did not connect to the target"),
         ("prepare: not done yet", "A step of [[prepare]] failed"),
-        ("tcp: no answer yet", "does not answer: is the address right"),
+        ("tcp: no answer yet", "does not answer. Is the address right"),
     ],
 )
 def test_connections_that_were_still_opening_are_told_with_where_they_stood(reason: str, likely: str) -> None:
@@ -613,7 +616,7 @@ def test_turns_without_an_end_need_an_event() -> None:
 def test_connections_that_are_only_held_are_to_stay_open() -> None:
     closed = good_totals({"connections.closed.1011": 4})
     held = {"scenario__settings__traffic": {"turns": 0}}
-    assert verdict(totals_=closed, **held)["reason"] == "4 of 4 connections that were ready were closed."
+    assert verdict(totals_=closed, **held)["reason"] == "4 of 4 ready connections were closed."
     allowed = parse_threshold("connections.closed", "<= 4")
     assert ruling(verdict(allowed, totals_=closed, **held)) == ("pass", 0)
     assert ruling(verdict(totals_=closed)) == ("pass", 0)
@@ -624,7 +627,10 @@ def test_a_load_that_lost_its_connections_does_not_pass(load: dict[str, Any]) ->
     back: dict[str, Any] = {**load, "scenario__settings__load": {"reconnect": True}}
     for code in (1000, 1006):
         lost = good_totals({f"connections.closed.{code}": 1})
-        assert verdict(totals_=lost, **load)["reason"] == "1 of 4 users lost their connection for good."
+        assert (
+            verdict(totals_=lost, **load)["reason"]
+            == "1 of 4 users lost their connection and did not reconnect."
+        )
         allowed = parse_threshold("connections.closed", "<= 1")
         assert ruling(verdict(allowed, totals_=lost, **load)) == ("pass", 0)
         assert ruling(verdict(totals_=lost, **back)) == ("pass", 0)
@@ -671,9 +677,9 @@ def test_a_login_that_a_ready_step_sends_is_looked_for_there() -> None:
     reason = "auth: the target answered denied: no such user"
     found = verdict(HELD, totals_=refused, **known, refusals={reason: 3})
     assert reason in found["reason"]
-    assert "refused what a step of `ready` in the protocol sends" in found["reason"]
+    assert "refused a message that a `ready` step of the protocol sends" in found["reason"]
     found = verdict(HELD, totals_=refused, **known, refusals={"auth: the target answered HTTP 401 No": 3})
-    assert "or wants one: [target] auth" in found["reason"]
+    assert "or a credential is missing: set one in [target] as auth" in found["reason"]
 
 
 def test_thresholds_in_doubt_are_told_apart_from_unmeasured_ones_and_each_reason_once() -> None:
@@ -687,6 +693,6 @@ def test_thresholds_in_doubt_are_told_apart_from_unmeasured_ones_and_each_reason
     assert [row["outcome"] for row in found["thresholds"]] == ["not_measured"] * 3
     assert found["reason"] == (
         "2 of 3 thresholds in doubt: turn.first_event.p95, turn.first_event.p50 (the generator's own lateness"
-        " of 60 ms may be the cause; service time does not miss); 1 not measured: turn.completion.p99 (not"
-        " enough samples, n = 40; p99 needs 100)."
+        " of 60 ms may be the cause, because service time passes); 1 not measured: turn.completion.p99 (not"
+        " enough samples: n = 40, but p99 needs 100)."
     )

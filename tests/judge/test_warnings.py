@@ -655,17 +655,17 @@ def test_load_that_is_missing_is_told_of_the_measured_part_too() -> None:
 @pytest.mark.parametrize(
     ("layer", "reason", "told"),
     [
-        ("resolve", "", "leads nowhere"),
+        ("resolve", "", "cannot be resolved"),
         ("tcp", "tcp: Connection refused", "Nothing listens at 127.0.0.1:9421"),
         ("tcp", "tcp: timed out", "127.0.0.1:9421 does not answer"),
         ("prepare", "prepare: room: the target answered HTTP 500", "A step of [[prepare]] failed"),
-        ("proxy", "proxy: the proxy answered HTTP 407 No", "the proxy asks for a login"),
+        ("proxy", "proxy: the proxy answered HTTP 407 No", "requires a login"),
         ("proxy", "proxy: the proxy answered HTTP 403 No", "did not connect to the target"),
         ("tls", "tls: UNEXPECTED_EOF_WHILE_READING", "Must the URL begin with ws:// instead of wss://?"),
         ("tls", "tls: self-signed certificate", "target.ca_file"),
         ("upgrade", "", "path"),
         ("upgrade", "upgrade: the target answered HTTP 404 Not Found", "path"),
-        ("upgrade", "upgrade: the target answered HTTP 503 Service Unavailable", "is overloaded or fails"),
+        ("upgrade", "upgrade: the target answered HTTP 503 Service Unavailable", "failed or is overloaded"),
         ("upgrade", "upgrade: the target answered HTTP 429 Too Many Requests", "load.connect_rate"),
         ("upgrade", "upgrade: the target answered HTTP 302 Found", "redirects to"),
         (
@@ -673,14 +673,22 @@ def test_load_that_is_missing_is_told_of_the_measured_part_too() -> None:
             "upgrade: the answer to the upgrade is not valid: Unsupported extension: name = x",
             "agreed to the upgrade (HTTP 101), but its answer is not valid",
         ),
-        ("upgrade", "upgrade: the answer is not HTTP: no WebSocket server listens there", "speaks no HTTP"),
+        (
+            "upgrade",
+            "upgrade: the answer is not HTTP: no WebSocket server listens there",
+            "does not speak HTTP",
+        ),
         ("upgrade", "upgrade: closed without an answer to the upgrade", "before its answer"),
         ("upgrade", "upgrade: closed in the middle of the answer to the upgrade", "before its answer"),
-        ("upgrade", "upgrade: the target answered HTTP 403 Forbidden", "does it ask for a header Origin"),
+        (
+            "upgrade",
+            "upgrade: the target answered HTTP 403 Forbidden",
+            "Does the server require the header Origin",
+        ),
         ("upgrade", "upgrade: the target answered HTTP 403 Forbidden", "a step of [[prepare]]"),
-        ("auth", "", "[target] auth, headers, cookies and query"),
+        ("auth", "", "[target] as auth, headers, cookies or query"),
         ("auth", "auth: the target answered HTTP 401 Unauthorized", "a step of [[prepare]]"),
-        ("ready", "", "not as protocol toy expects"),
+        ("ready", "", "did not do what protocol toy expects"),
         ("generator", "", "See run.log"),
     ],
 )
@@ -698,7 +706,7 @@ def test_a_refusal_says_what_it_most_likely_means(layer: str, reason: str, told:
 
 def test_a_protocol_without_a_name_is_the_protocol() -> None:
     made = good_totals({"connections.attempted": 5, "connections.refused.ready": 1})
-    assert "not as the protocol expects" in notices(made)["refused_connections"].remedy
+    assert "did not do what the protocol expects" in notices(made)["refused_connections"].remedy
 
 
 def test_events_that_all_shared_one_read_leave_no_gaps() -> None:

@@ -60,7 +60,7 @@ def test_the_latest_is_never_one_that_readiness_made(results: Path) -> None:
 
 def test_where_only_readiness_made_runs_there_is_no_latest(tmp_path: Path) -> None:
     store(tmp_path, "20261123T120000Z-chat", asked_by="ready: websocket")
-    with pytest.raises(ConfigError, match=r"only runs that `ready` or `watch` made; .* runs list --all"):
+    with pytest.raises(ConfigError, match=r"were made by `ready` or `watch`; .* runs list --all"):
         find_run(tmp_path, "latest")
 
 
@@ -98,13 +98,13 @@ def test_a_path(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("ref", "sentence"),
     [
-        ("20261122T1200", 'the ids of 4 runs begin with "20261122T1200": "20261122T120000Z-chat-v1", "'),
-        ("20261121T120000Z-eho", 'the nearest are "20261121T120000Z-echo"'),
-        ("v2", 'the nearest are "v1"'),
-        ("lates", 'the nearest are "latest"'),
-        ("@", 'the newest is "20261122T120000Z-chat-v1-10"'),
-        ("", 'the newest is "'),
-        ("a\0b", 'the newest is "'),
+        ("20261122T1200", '"20261122T1200" is the beginning of 4 ids: "20261122T120000Z-chat-v1", "'),
+        ("20261121T120000Z-eho", 'similar names are "20261121T120000Z-echo"'),
+        ("v2", 'similar names are "v1"'),
+        ("lates", 'similar names are "latest"'),
+        ("@", 'the newest run is "20261122T120000Z-chat-v1-10"'),
+        ("", 'the newest run is "'),
+        ("a\0b", 'the newest run is "'),
         ("../results", 'there is no run "../results"'),
     ],
 )
@@ -114,12 +114,14 @@ def test_what_nobody_stored_is_told_with_what_is_near(results: Path, ref: str, s
 
 
 def test_an_empty_folder_of_results_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="holds no runs yet"):
+    with pytest.raises(ConfigError, match="has no runs yet"):
         find_run(tmp_path, "latest")
 
 
 def test_many_names_are_not_all_listed(results: Path) -> None:
     for number in range(20, 25):
         store(results, f"20261122T120000Z-chat-v1-{number}")
-    with pytest.raises(ConfigError, match=r'the ids of 9 runs begin with "20261122": ("[^"]+", ){5}\.\.\.$'):
+    with pytest.raises(
+        ConfigError, match=r'"20261122" is the beginning of 9 ids: ("[^"]+", ){5}\.\.\.; write a longer part$'
+    ):
         find_run(results, "20261122")

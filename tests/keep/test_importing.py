@@ -56,7 +56,7 @@ def test_what_is_there_is_never_written_to(tmp_path: Path, source: Path) -> None
     (again,) = import_runs(results(tmp_path), source)
     assert not again.new
     rewrite(source, label="other")
-    with pytest.raises(ConfigError, match="exists already and is a different run; nothing was overwritten"):
+    with pytest.raises(ConfigError, match=r"a different run exists at .*; nothing was overwritten"):
         import_runs(results(tmp_path), source)
     assert read_run(results(tmp_path) / source.name).manifest["label"] is None
 
@@ -79,7 +79,7 @@ def test_links_are_refused(tmp_path: Path, source: Path) -> None:
     (source / "plots" / "more").unlink()
     linked = tmp_path / "linked"
     linked.symlink_to(source)
-    refused(tmp_path, linked, "is a link; name the folder itself")
+    refused(tmp_path, linked, "is a link; give the path of the folder itself")
 
 
 def test_a_pipe_is_refused(tmp_path: Path, source: Path) -> None:
@@ -104,7 +104,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path, source: Path, name: str) -> N
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"schema": "loadtest.run/9"}, "this version reads"),
+        ({"schema": "loadtest.run/9"}, "this version of loadtest reads"),
         ({"scenario": 7}, r"cannot be read: Expected .object., got .int. - at .\$.scenario"),
         ({"observed": 7, "ended": None}, r"at .\$.observed"),
     ],
@@ -119,7 +119,7 @@ def test_a_damaged_manifest_is_refused(
 
 def test_a_run_that_goes_on_is_refused(tmp_path: Path, source: Path) -> None:
     rewrite(source, ended=None, process={"host": "another", "pid": 1})
-    refused(tmp_path, source, "is still running")
+    refused(tmp_path, source, "has not ended")
 
 
 def test_a_summary_alone_is_a_run(tmp_path: Path, source: Path) -> None:
@@ -130,8 +130,8 @@ def test_a_summary_alone_is_a_run(tmp_path: Path, source: Path) -> None:
 
 
 def test_no_run_there(tmp_path: Path) -> None:
-    refused(tmp_path, tmp_path / "nowhere", "holds no run")
-    refused(tmp_path, tmp_path, "holds no run")
+    refused(tmp_path, tmp_path / "nowhere", "contains no run")
+    refused(tmp_path, tmp_path, "contains no run")
 
 
 def test_results_that_cannot_be_written_to(tmp_path: Path, source: Path) -> None:

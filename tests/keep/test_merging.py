@@ -95,7 +95,7 @@ def test_what_spoils_one_host_spoils_the_sum(tmp_path: Path) -> None:
         ("host_invalid", True),
         ("hosts_merged", None),
     ]
-    assert found[-2]["message"] == f"{runs[1].id} was invalid by itself: It stood still."
+    assert found[-2]["message"] == f"the run {runs[1].id} alone was invalid: It stood still."
 
 
 def test_the_fingerprint_lists_the_parts(tmp_path: Path, hosts: list[Run]) -> None:
@@ -116,8 +116,11 @@ def test_the_parts_stay_as_they_are(tmp_path: Path, hosts: list[Run]) -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"scenario": {**HOST["scenario"], "sha256": "cd"}}, "differ in their scenario: ab and cd"),
-        ({"target": {"url": "simulator", "simulated": False}}, "kind of target: simulated and not simulated"),
+        ({"scenario": {**HOST["scenario"], "sha256": "cd"}}, "differ in their scenario \\(ab and cd\\)"),
+        (
+            {"target": {"url": "simulator", "simulated": False}},
+            "kind of target \\(simulated and not simulated\\)",
+        ),
         ({"interrupted": True}, "is interrupted; only complete runs can be merged"),
         (
             {"failure": {"exit_code": 70, "sentence": "KeyError: x"}},
@@ -142,25 +145,25 @@ def test_another_target_is_refused_but_for_the_port_of_a_simulator(tmp_path: Pat
         if simulated:
             assert merge_runs(tmp_path / "both", runs).manifest["target"] == targets[0]
             continue
-        with pytest.raises(ConfigError, match="differ in their target: ws://a and ws://b"):
+        with pytest.raises(ConfigError, match=r"differ in their target \(ws://a and ws://b\)"):
             merge_runs(tmp_path / "both", runs)
 
 
 def test_runs_of_populations_are_refused(tmp_path: Path) -> None:
     parted = {"populations": {"askers": {"first_user": 0, "users": 4}}}
-    with pytest.raises(ConfigError, match="users are numbered within one run"):
+    with pytest.raises(ConfigError, match="because it has populations"):
         merge_runs(tmp_path / "both", [host(tmp_path / "a", **parted), host(tmp_path / "b", **parted)])
 
 
 def test_one_run_is_not_merged(tmp_path: Path) -> None:
     run = host(tmp_path)
     for runs in ([run], [run, run], []):
-        with pytest.raises(ConfigError, match="name at least two runs to merge, each once"):
+        with pytest.raises(ConfigError, match="give at least two different runs to merge"):
             merge_runs(tmp_path, runs)
 
 
 def refused_as_counted_twice(results: Path, *runs: Run) -> None:
-    with pytest.raises(ConfigError, match=r"would be counted twice: .* name each run once"):
+    with pytest.raises(ConfigError, match=r"would count twice, because .* give each run once"):
         merge_runs(results, runs)
 
 

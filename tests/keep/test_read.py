@@ -154,7 +154,7 @@ def test_a_closed_run_that_was_cut_later_is_whole_or_says_so(
     run = cut(whole["closed"], tmp_path_factory.mktemp("cut"), name, share)
     if name in {"intervals.hlog", "intervals.jsonl"}:
         for read in (run.totals, lambda: list(run.intervals())):
-            with pytest.raises(ConfigError, match="when the run was closed"):
+            with pytest.raises(ConfigError, match="was changed after the run"):
                 read()
     else:
         assert told(run.totals()) == sum_of(SECONDS)
@@ -170,7 +170,7 @@ def test_a_closed_run_without_sums_says_so_too(tmp_path: Path) -> None:
     assert told(run.totals()) == sum_of(SECONDS)
     text = (run.path / "intervals.hlog").read_bytes()
     (run.path / "intervals.hlog").write_bytes(text[:-9])
-    with pytest.raises(ConfigError, match="shortened after the run: second 3 is missing"):
+    with pytest.raises(ConfigError, match="changed after the run: second 3 is missing"):
         run.totals()
     (run.path / "intervals.hlog").unlink()
     with pytest.raises(ConfigError, match="No such file"):
@@ -236,7 +236,12 @@ def test_many_histograms_of_a_tag_are_decoded_in_parts(
         ("intervals.hlog", b"Tag=turn.completion,1", b"Tag=turn.completioM,1", "does not fit second 1"),
         ("intervals.hlog", b"HISTFAAA", b"HISTF%%A", "intervals.jsonl cannot be read"),
         ("intervals.jsonl", b'"second":2', b'"second":x', "line 3 is not an interval"),
-        ("intervals.jsonl", b'"turn.completion":[5', b'"turn.completion":[6', "as many samples"),
+        (
+            "intervals.jsonl",
+            b'"turn.completion":[5',
+            b'"turn.completion":[6',
+            "number of samples of a histogram",
+        ),
         ("slowest.jsonl", b'{"kind"', b"{{kind", "slowest.jsonl cannot be read"),
         ("turns.npy", b"NUMPY", b"nUMPY", "turns.npy cannot be read"),
     ],
@@ -259,15 +264,15 @@ def test_a_damaged_file_is_told(tmp_path: Path, name: str, old: bytes, new: byte
 
 
 def test_what_is_no_run_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="it is not the folder of a run"):
+    with pytest.raises(ConfigError, match="is not the folder of a run"):
         read_run(tmp_path)
     for text, sentence in [
         ("{", "cannot be read"),
         (
             '{"schema":"loadtest.run/1","metrics":[{"max":1e308}]}',
-            r"holds the number 1e\+308, which is larger",
+            r"contains the number 1e\+308, which is too large",
         ),
-        ('{"schema":"loadtest.run/1","n":-%s}' % ("9" * 60), r"holds the number -1e\+60"),
+        ('{"schema":"loadtest.run/1","n":-%s}' % ("9" * 60), r"contains the number -1e\+60"),
         ("[]", 'schema "None"'),
         ('{"schema":"x/2"}', 'schema "x/2"'),
     ]:
@@ -312,13 +317,13 @@ def test_a_count_of_events_may_be_unknown(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"thresholds": {"turns.failed": "soon"}}, '"soon" is not an operator and a value'),
-        ({"thresholds": {"turns.failed": ["== 0", None]}}, '"None" is not an operator and a value'),
-        ({"load": {"stages": [{"thresholds": {"turns.failed": 5}}]}}, '"5" is not an operator and a value'),
+        ({"thresholds": {"turns.failed": "soon"}}, '"soon" is not an operator with a value'),
+        ({"thresholds": {"turns.failed": ["== 0", None]}}, '"None" is not an operator with a value'),
+        ({"load": {"stages": [{"thresholds": {"turns.failed": 5}}]}}, '"5" is not an operator with a value'),
         ({"load": {"stages": [5]}}, "Expected `object`, got `int`"),
         (
             {"population": [{"load": {"stages": [{"thresholds": {"turns.failed": 5}}]}}, {}]},
-            '"5" is not an operator and a value',
+            '"5" is not an operator with a value',
         ),
     ],
 )

@@ -140,7 +140,7 @@ def test_a_full_disk_is_told_once_and_what_was_written_is_kept(made: RunFolder, 
     for stand_in in (FullDisk(file), file):
         setattr(made, name, stand_in)
         with pytest.raises(
-            LoadtestError, match="cannot be written to: No space left on device; what was written"
+            LoadtestError, match=r"cannot write to .*: No space left on device; everything written before"
         ):
             made.interval(second(1))
     made.close()
@@ -176,7 +176,9 @@ def test_where_there_is_no_room_to_begin_nothing_is_begun(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, which: str
 ) -> None:
     monkeypatch.setattr(f"loadtest.keep.write.{which}", no_room)
-    with pytest.raises(ConfigError, match="cannot be written to: No space left on device; make room there"):
+    with pytest.raises(
+        ConfigError, match=r"cannot write to the results folder .*: No space left on device; make room there"
+    ):
         RunFolder.create(tmp_path / "results", "agent-burst", None, STARTED).begin(manifest())
     assert not list((tmp_path / "results").iterdir())
 
@@ -189,7 +191,7 @@ def test_a_folder_that_is_gone_is_seen_at_the_next_second(
     made.path.rename(tmp_path / "moved")
     if deleted:
         shutil.rmtree(tmp_path / "moved")
-    with pytest.raises(LoadtestError, match="is gone: it was deleted, or moved, while the run went on"):
+    with pytest.raises(LoadtestError, match="was deleted or moved during the run"):
         made.interval(second(1))
-    with pytest.raises(LoadtestError, match="is gone"):
+    with pytest.raises(LoadtestError, match="was deleted or moved"):
         made.close()

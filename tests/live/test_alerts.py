@@ -57,7 +57,7 @@ def test_an_incident_is_told_once_and_so_is_its_end() -> None:
     watcher.see("warning", 200)
     watcher.see(None, 10)
     assert watcher.told == [(0, "ALERT"), (200, "RECOVERED")]
-    assert "was wrong for 200 s" in watcher.got[1][1].lines[0]
+    assert "the problem lasted 200 s" in watcher.got[1][1].lines[0]
 
 
 def test_what_was_never_announced_does_not_recover() -> None:
@@ -221,8 +221,8 @@ def test_what_is_no_longer_looked_at_is_closed() -> None:
     watcher.see("critical", 5)
     forget(watcher.state, {"other"}, watcher.now)
     watcher.see(None, 1, "other")
-    assert watcher.got[-1][1].subject == "RECOVERED critical: api, over after 5 s"
-    assert "no longer in the policy" in watcher.got[-1][1].lines[0]
+    assert watcher.got[-1][1].subject == "RECOVERED critical: api: over after 5 s"
+    assert "no longer contains this component" in watcher.got[-1][1].lines[0]
     assert watcher.state.incidents == {}
 
 
@@ -327,7 +327,7 @@ def test_an_incident_that_was_over_before_it_could_be_sent_is_told_as_over() -> 
     watcher.see("critical", 5)
     watcher.see(None, 40)
     ((_, message),) = watcher.got
-    assert message.subject == "RECOVERED critical: api, over after 5 s"
+    assert message.subject == "RECOVERED critical: api: over after 5 s"
     assert [line.split()[0] for line in message.lines] == ["ALERT", "RECOVERED"]
 
 

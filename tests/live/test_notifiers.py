@@ -184,7 +184,7 @@ def test_an_address_that_is_none_and_an_answer_that_is_none_end_no_watch(
 
 
 def test_garbage_instead_of_http_is_a_failure(tmp_path: Path) -> None:
-    with garbage() as port, pytest.raises(DeliveryError, match="a wrong answer"):
+    with garbage() as port, pytest.raises(DeliveryError, match="the answer or the address was wrong"):
         deliver(routes(tmp_path, port), message("slack"), ENVIRON)
 
 

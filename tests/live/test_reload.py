@@ -93,7 +93,7 @@ def test_mistakes_leave_the_old_policy_and_are_told_once(changing: Changing) -> 
     before = changing.watch.policy
     for text, said in (
         ("[components.api]\nprobe = 5\n", "`probe`"),
-        (f'name = "other"\n{changing.text}', "a history of its own"),
+        (f'name = "other"\n{changing.text}', "with a new history"),
         (changing.text.replace("http://127.0.0.1:1/x", "{env.NOWHERE}"), "NOWHERE is not set"),
     ):
         changing.write(text)

@@ -101,8 +101,8 @@ def test_a_window_of_no_components_is_of_all(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
-        ('starts = "tomorrow"', "must be a time with its zone"),
-        ('starts = "2026-01-01T00:00:00"', "must be a time with its zone"),
+        ('starts = "tomorrow"', "must be a time with a time zone"),
+        ('starts = "2026-01-01T00:00:00"', "must be a time with a time zone"),
         ("", "`starts` is missing"),
         ('starts = 2026-01-01T00:00:00Z\ncomponents = ["apy"]', "did you mean `api`"),
     ],
@@ -138,7 +138,7 @@ def test_the_command_silences_a_watch_that_runs(tmp_path: Path, capsys: pytest.C
     kinds = [(each.kind, each.parts, each.by) for each in read_silences(watch.history.folder)]
     assert kinds == [("silence", ("api",), "ada"), ("acknowledgement", ("*",), "ada")]
     assert main(["watch", "silence", path, "apy", *results]) == 2
-    assert "there is no component `apy`" in capsys.readouterr().err
+    assert "has no component `apy`" in capsys.readouterr().err
     watch.round()
     assert len(watch.silences) == 2
 

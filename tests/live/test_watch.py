@@ -174,7 +174,7 @@ def test_only_one_watch_per_policy(tmp_path: Path) -> None:
 
 def test_a_state_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "watch.json").write_text('{"alerts": 3}')
-    with pytest.raises(ConfigError, match="move it away"):
+    with pytest.raises(ConfigError, match="move the file away"):
         load(tmp_path)
 
 

@@ -109,7 +109,7 @@ def test_an_error_that_nobody_foresaw_ends_no_watch(world: Hanging) -> None:
     world.broken = {"api"}
     world.go(watch, 10)
     assert watch.state.alerts.trouble == dict.fromkeys(("team", "pager"), "RuntimeError: a mistake")
-    assert "not delivered, the watch tries again later: RuntimeError: a mistake" in said
+    assert "a message was not delivered; the watch will try again: RuntimeError: a mistake" in said
 
 
 def test_a_watch_that_ends_by_itself_waits_for_what_is_on_its_way(world: Hanging) -> None:

@@ -92,15 +92,15 @@ def test_any_counts_are_buckets_or_a_value_error(payload: bytes) -> None:
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
-        (b"", "cut short"),
+        (b"", "ends within its header"),
         (packed(b"\x02", outer=0x1C849301), "not a compressed"),
         (packed(b"\x02", outer_length=3), "instead of 3"),
         (struct.pack(">II", 0x1C849314, 4) + b"abcd", "cannot be decompressed"),
-        (packed(b"\x02", tail=b"x"), "followed by more"),
+        (packed(b"\x02", tail=b"x"), "followed by other data"),
         (packed(b"\x01" * 5_000_000), "too large"),
         (struct.pack(">II", 0x1C849314, 9) + zlib.compress(b""), "instead of 9"),
         (struct.pack(">II", 0x1C849314, 8) + zlib.compress(b""), "inner header"),
-        (packed(b"\x02", cookie=0x1C849301), "not an HdrHistogram V2"),
+        (packed(b"\x02", cookie=0x1C849301), "not an HdrHistogram"),
         (packed(b"\x02", digits=2), "only 3, 1 and 0"),
         (packed(b"\x02", lowest=1000), "only 3, 1 and 0"),
         (packed(b"\x02", offset=7), "only 3, 1 and 0"),

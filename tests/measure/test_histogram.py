@@ -122,7 +122,7 @@ def test_nothing_has_no_percentile_no_mean_and_no_ends() -> None:
 
 @pytest.mark.parametrize("q", [-0.1, 100.1, math.nan])
 def test_a_percentile_outside_is_refused(q: float) -> None:
-    with pytest.raises(ValueError, match="within 0 and 100"):
+    with pytest.raises(ValueError, match="from 0 to 100"):
         recorded([1]).percentile(q)
 
 

@@ -117,8 +117,8 @@ def test_version_3_says_what_the_server_receives_and_replies(described: Any) -> 
     assert [each.name for each in found.received] == ["done", "ask", "news"]
     assert dict(found.replies) == {"ask": ("done",)}
     assert found.notes == (
-        "the description has several servers (live, test); this is live",
-        "the server asks for credentials: [target] has `auth`, `headers` and `query`",
+        "the description has several servers (live, test); the draft uses live",
+        "the server requires credentials: write them in [target] as `auth`, `headers` or `query`",
         "the upgrade carries query: room; [target] has `query`",
     )
     assert described(THREE, server="test").url == "ws://test.example"
@@ -163,10 +163,13 @@ def test_channels_that_are_no_paths_share_a_socket(described: Any) -> None:
 def test_of_several_sockets_one_is_chosen(described: Any, wrong: Any) -> None:
     one = {"publish": {"message": ASK}}
     document = changed(TWO, channels={"/a": one, "/b": one, "/only-tells": {"subscribe": {"message": DONE}}})
-    assert wrong(document) == "has several channels; choose one with --channel: /a, /b"
+    assert wrong(document) == "the description has several channels; choose one with --channel: /a, /b"
     assert described(document, channel="/b").url == "wss://chat.example/v1/b"
     assert described(document, channel="/b").received == ()
-    assert wrong(document, channel="/c") == "has no channel /c; it has /a, /b, /only-tells"
+    assert (
+        wrong(document, channel="/c")
+        == "the description has no channel /c; its channels are /a, /b, /only-tells"
+    )
     assert "no message that a client sends" in wrong(document, channel="/only-tells")
     both = changed(THREE)
     both["channels"]["more"] = {"address": "/", "messages": {"more": ASK}}
@@ -230,26 +233,29 @@ def test_names_traits_and_correlation_ids(described: Any) -> None:
 @pytest.mark.parametrize(
     ("document", "sentence"),
     [
-        ({}, "is not an AsyncAPI description: it has no `asyncapi` with a version"),
-        ([], "is not an AsyncAPI description: it has no `asyncapi` with a version"),
-        ({"asyncapi": "1.2.0"}, "has AsyncAPI version 1.2.0; loadtest reads 2.x and 3.x"),
-        ({"asyncapi": 2.0}, "has no servers: add one, with its address and `protocol: wss`"),
-        (changed(TWO, servers={}), "has no servers: add one, with its address and `protocol: wss`"),
-        (changed(TWO, servers={"a": {"url": "b", "protocol": "amqp"}}), "has no WebSocket server (ws or wss); it has a: amqp"),  # noqa: E501 - as it is written
-        (changed(THREE, servers={"a": {"protocol": "ws"}}), "has no WebSocket server (ws or wss); it has a: ws"),  # noqa: E501 - as it is written
-        (changed(TWO, channels={}), "has no channels, and so no messages"),
-        (changed(TWO, channels={"/": {}}), "has no messages: none of its channels describes a message"),
-        (changed(THREE, operations={}), "has no messages: none of its channels describes a message"),
+        ({}, "this is not an AsyncAPI description: the key `asyncapi` with a version is missing"),
+        ([], "this is not an AsyncAPI description: the key `asyncapi` with a version is missing"),
+        ({"asyncapi": "1.2.0"}, "the description has AsyncAPI version 1.2.0; loadtest reads 2.x and 3.x"),
+        ({"asyncapi": 2.0}, "the description has no servers; add a server with its address and `protocol: wss`"),  # noqa: E501 - as it is written
+        (changed(TWO, servers={}), "the description has no servers; add a server with its address and `protocol: wss`"),  # noqa: E501 - as it is written
+        (changed(TWO, servers={"a": {"url": "b", "protocol": "amqp"}}), "the description has no WebSocket server (ws or wss); its servers are a: amqp"),  # noqa: E501 - as it is written
+        (changed(THREE, servers={"a": {"protocol": "ws"}}), "the description has no WebSocket server (ws or wss); its servers are a: ws"),  # noqa: E501 - as it is written
+        (changed(TWO, channels={}), "the description has no channels, so it has no messages"),
+        (changed(TWO, channels={"/": {}}), "no channel of the description has a message"),
+        (changed(THREE, operations={}), "no channel of the description has a message"),
         (
             changed(TWO, channels={"/": {"subscribe": {"message": DONE}}}),
-            "has no message that a client sends; if it describes a client, write --describes client",
+            (
+                "the description has no message that a client sends; if the file describes a client, use"
+                " --describes client"
+            ),
         ),
-        (changed(TWO, channels={"/": {"$ref": "other.yaml#/c"}}), "refers to other.yaml#/c, which is another file and is not read; bundle all into one file"),  # noqa: E501 - as it is written
-        (changed(TWO, channels={"/": {"$ref": "#/nowhere"}}), "has a `$ref` that leads nowhere: #/nowhere"),
-        (changed(TWO, channels={"/": {"$ref": "#/a"}}, a={"$ref": "#/b"}, b={"$ref": "#/a"}), "has a `$ref` that goes in a circle: #/a"),  # noqa: E501 - as it is written
+        (changed(TWO, channels={"/": {"$ref": "other.yaml#/c"}}), "a `$ref` of the description is in another file, other.yaml#/c; bundle the files into one"),  # noqa: E501 - as it is written
+        (changed(TWO, channels={"/": {"$ref": "#/nowhere"}}), "the target of a `$ref` in the description does not exist: #/nowhere"),  # noqa: E501 - as it is written
+        (changed(TWO, channels={"/": {"$ref": "#/a"}}, a={"$ref": "#/b"}, b={"$ref": "#/a"}), "a `$ref` of the description leads back to itself: #/a"),  # noqa: E501 - as it is written
         (
             changed(TWO, components={"messages": {"ask": {"payload": {"$ref": "#/components/messages/ask/payload"}}, "done": DONE}}),  # noqa: E501 - as it is written
-            "has a `$ref` that goes in a circle: #/components/messages/ask/payload",
+            "a `$ref` of the description leads back to itself: #/components/messages/ask/payload",
         ),
     ],
 )  # fmt: skip
@@ -258,22 +264,22 @@ def test_what_is_missing_is_one_sentence(wrong: Any, document: object, sentence:
 
 
 def test_a_server_that_is_not_there(wrong: Any) -> None:
-    assert wrong(TWO, server="other") == "has no server other; it has live"
+    assert wrong(TWO, server="other") == "the description has no server other; its servers are live"
     many = {f"s{n}": {"url": "x", "protocol": "mqtt"} for n in range(12)}
     assert wrong(changed(TWO, servers=many)).endswith("s9: mqtt and 2 more")
 
 
 def test_files_that_are_none(wrong: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert wrong(json.dumps(TWO)[:-9]) == "ends in the middle: it was not saved whole"
-    assert wrong("asyncapi: '2.0'\nservers: [").startswith("is neither JSON nor YAML: line 2: ")
-    assert wrong("at: 2024-99-99") == "is neither JSON nor YAML: month must be in 1..12"
-    assert wrong("[" * 100 + "]" * 100) == "is nested more than 64 deep"
-    assert wrong("[" * 100_000) == "is nested more than 64 deep"
-    assert wrong("- " * 5_000 + "a") == "is nested more than 64 deep"
-    assert wrong("a: &a [*a]") == "is nested more than 64 deep"
+    assert wrong(json.dumps(TWO)[:-9]) == "the file ends in the middle of its JSON; save it again"
+    assert wrong("asyncapi: '2.0'\nservers: [").startswith("the file is neither JSON nor YAML: line 2: ")
+    assert wrong("at: 2024-99-99") == "the file is neither JSON nor YAML: month must be in 1..12"
+    assert wrong("[" * 100 + "]" * 100) == "the description is nested more than 64 levels deep"
+    assert wrong("[" * 100_000) == "the description is nested more than 64 levels deep"
+    assert wrong("- " * 5_000 + "a") == "the description is nested more than 64 levels deep"
+    assert wrong("a: &a [*a]") == "the description is nested more than 64 levels deep"
     laughs = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 30))
-    assert wrong(laughs) == "holds more than 200,000 values"
-    assert wrong(json.dumps([0] * 200_001)) == "holds more than 200,000 values"
+    assert wrong(laughs) == "the description has more than 200,000 values"
+    assert wrong(json.dumps([0] * 200_001)) == "the description has more than 200,000 values"
     binary = tmp_path / "binary"
     binary.write_bytes(b"\xff\xfe")
     for path, told in ((binary, "is not UTF-8 text"), (tmp_path / "none", "cannot be read: No such file")):
@@ -287,9 +293,9 @@ def test_files_that_are_none(wrong: Any, tmp_path: Path, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("x:\n" + "- a\n" * 1_000_000, "holds more than 200,000 values"),
-        ("x: " + "[" * 100_000, "is nested more than 64 deep"),
-        ("a0: &a0 {k: v}\n" + "".join(f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}]}}\n" for n in range(1, 40)), "holds more than 200,000 values"),  # noqa: E501 - as it is written
+        ("x:\n" + "- a\n" * 1_000_000, "the description has more than 200,000 values"),
+        ("x: " + "[" * 100_000, "the description is nested more than 64 levels deep"),
+        ("a0: &a0 {k: v}\n" + "".join(f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}]}}\n" for n in range(1, 40)), "the description has more than 200,000 values"),  # noqa: E501 - as it is written
     ],
     ids=["flat", "deep", "merges"],
 )  # fmt: skip
@@ -301,7 +307,7 @@ def test_a_bound_of_yaml_is_found_before_anything_is_made_of_it(
 
 
 def test_a_yaml_alias_within_itself_is_too_deep(wrong: Any) -> None:
-    assert wrong("x: &a [1, *a]") == "is nested more than 64 deep"
+    assert wrong("x: &a [1, *a]") == "the description is nested more than 64 levels deep"
 
 
 def test_yaml_without_its_library(wrong: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -311,7 +317,7 @@ def test_yaml_without_its_library(wrong: Any, monkeypatch: pytest.MonkeyPatch) -
 
 def test_too_many_messages(wrong: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asyncapi, "MAX_MESSAGES", 1)
-    assert wrong(TWO) == "names more than 1 messages"
+    assert wrong(TWO) == "the description has more than 1 messages"
 
 
 def test_what_only_yaml_has_becomes_text() -> None:
@@ -325,7 +331,7 @@ def test_references_escape_and_count() -> None:
     assert document.at(document.root, "z", "x", "y") is None
     assert document.table(document.root, "a/b~c d") == {}
     for ref in ("#/a~1b~0c%20d/1", "#/z/0"):
-        with pytest.raises(NoDescriptionError, match="leads nowhere"):
+        with pytest.raises(NoDescriptionError, match="does not exist"):
             document.step(ref)
     with pytest.raises(NoDescriptionError, match="…"):
         document.step("#/" + "x" * 300)
@@ -387,7 +393,7 @@ def test_a_schema_may_ask_for_itself_where_that_is_no_must() -> None:
         {"required": ["again"], "properties": {"again": {"$ref": "#/c/must"}}},
         {"type": "array", "minItems": 1, "items": {"$ref": "#/c/must"}},
     ):
-        with pytest.raises(NoDescriptionError, match="asks for itself without end: #/c/must"):
+        with pytest.raises(NoDescriptionError, match="contains itself without end: #/c/must"):
             sample({"$ref": "#/c/must"}, must=must)
 
 
@@ -396,7 +402,7 @@ def test_a_schema_that_doubles_at_each_step_is_given_up() -> None:
     with pytest.raises(NoDescriptionError, match="more than 10,000 values"):
         sample({"$ref": "#/c/s0"}, **steps, s30={"type": "string"})
     chain = {f"s{n}": {"$ref": f"#/c/s{n + 1}"} for n in range(100)}
-    with pytest.raises(NoDescriptionError, match="nested more than 64 deep"):
+    with pytest.raises(NoDescriptionError, match="nested more than 64 levels deep"):
         sample({"$ref": "#/c/s0"}, **chain, s100={"type": "string"})
 
 

@@ -56,17 +56,17 @@ def test_what_is_no_text_is_written_as_base64() -> None:
     ("line", "sentence"),
     [
         ("no", "is not JSON"),
-        ("[1]", "must be a JSON object, not a list"),
+        ("[1]", "a line must be an object, not a list"),
         ('{"dir": "in", "text": ""}', "needs `at`"),
-        ('{"at": "0", "dir": "in", "text": ""}', '`at` must be seconds from 0, not "0"'),
-        ('{"at": null, "dir": "in", "text": ""}', "`at` must be seconds from 0, not null"),
+        ('{"at": "0", "dir": "in", "text": ""}', '`at` must be a number of seconds from 0 on, not "0"'),
+        ('{"at": null, "dir": "in", "text": ""}', "`at` must be a number of seconds from 0 on, not null"),
         ('{"at": true, "dir": "in", "text": ""}', "not true"),
         ('{"at": -1, "dir": "in", "text": ""}', "not -1"),
-        ('{"at": NaN, "dir": "in", "text": ""}', "`at` must be seconds"),
-        ('{"at": 0, "text": ""}', "needs `dir`"),
+        ('{"at": NaN, "dir": "in", "text": ""}', "`at` must be a number of seconds"),
+        ('{"at": 0, "text": ""}', 'this line needs `dir`: "in" or "out"'),
         ('{"at": 0, "dir": "up", "text": ""}', '`dir` must be "in" or "out", not "up"'),
-        ('{"at": 0, "dir": "in"}', "needs one of `text`, `json` and `base64`"),
-        ('{"at": 0, "dir": "in", "text": "", "base64": ""}', "needs one of"),
+        ('{"at": 0, "dir": "in"}', "a line needs exactly one of `text`, `json` and `base64`"),
+        ('{"at": 0, "dir": "in", "text": "", "base64": ""}', "needs exactly one of"),
         ('{"at": 0, "dir": "in", "text": 5}', "`text` must be text, not 5"),
         ('{"at": 0, "dir": "in", "base64": "!"}', "`base64` is not valid base64"),
     ],
@@ -87,12 +87,12 @@ def test_not_more_problems_are_told_than_anybody_reads() -> None:
 
 def test_frames_stand_in_the_order_of_their_time() -> None:
     lines = '{"at": 1, "dir": "in", "text": ""}\n{"at": 0, "dir": "in", "text": ""}\n'
-    with pytest.raises(ConfigError, match="f:2: `at` is earlier than in the frame above"):
+    with pytest.raises(ConfigError, match="f:2: `at` is earlier than in the line above"):
         parse_capture(lines * 2, "f")
 
 
 def test_a_capture_has_a_frame() -> None:
-    with pytest.raises(ConfigError, match="f: holds no frame"):
+    with pytest.raises(ConfigError, match="f: the capture has no frames"):
         parse_capture("\n", "f")
 
 

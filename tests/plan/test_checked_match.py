@@ -14,5 +14,5 @@ def test_a_type_or_a_table_is_a_match() -> None:
 
 @pytest.mark.parametrize("wrong", [None, 5, "", {}, {"has": 7}, {"regex": "("}])
 def test_anything_else_is_told(wrong: object) -> None:
-    with pytest.raises(ValueError, match="a match is an event type or a table of conditions: "):
+    with pytest.raises(ValueError, match="a match must be an event type or a table of conditions: "):
         checked_match(wrong)

@@ -100,8 +100,8 @@ def test_workers_get_the_bytes_and_what_is_kept_only_their_hash(folder: Folder) 
         ('{ chunks = "hello.pcm", size = 4, every = "20us", binary = true }', ["`every` must be at least"]),
         ('{ chunks = "hello.pcm", size = 4, every = "0s", binary = true }', ["`every` must be more than 0"]),
         ('{ chunks = "hello.pcm", size = 1, every = "1h", binary = true }', ["at this pace the file"]),
-        ('{ chunks = "hello.pcm", size = 4, every = "20ms" }', ["`chunks` needs one of two"]),
-        (AUDIO[:-2] + ", binary = true }", ["`chunks` needs one of two"]),
+        ('{ chunks = "hello.pcm", size = 4, every = "20ms" }', ["`chunks` needs either"]),
+        (AUDIO[:-2] + ", binary = true }", ["`chunks` needs either"]),
         ('{ chunks = "hello.pcm", size = 4, every = "20ms", message = "x" }', ["must contain {chunk"]),
         ('{ chunks = "hello.pcm", binary = true }', ["needs `size`", "needs `every`"]),
         (
@@ -114,9 +114,9 @@ def test_workers_get_the_bytes_and_what_is_kept_only_their_hash(folder: Folder) 
         ('{ chunks = "hello.pcm", size = 4, every = "20ms", binary = true, wait = "x" }', ["not 2"]),
         (AUDIO.replace("turn.id", "random.int 1 2"), ["there is no placeholder {random.int 1 2}"]),
         (AUDIO.replace("turn.id", "chunk.numbr"), ["did you mean `chunk.number`?"]),
-        ("'x', { pause = '1s' }, " + STOP, ["the last of `messages` must send something"]),
-        (STOP, ["the first of `messages` must send", "the last of `messages` must send"]),
-        (f"'x', {STOP}, 'y'", ["`interrupt` must be the last of `messages`"]),
+        ("'x', { pause = '1s' }, " + STOP, ["the last entry of `messages` must send something"]),
+        (STOP, ["the first entry of `messages` must send", "the last entry of `messages` must send"]),
+        (f"'x', {STOP}, 'y'", ["move `interrupt` to the end of `messages`"]),
         ("'x', { interrupt = {} }", ["`interrupt` needs `after`", "`interrupt` needs `send`"]),
         ("'x', { interrupt = { after = '1s', send = '{data.q}' } }", ["there is no placeholder {data.q}"]),
     ],
@@ -138,7 +138,7 @@ def test_mistakes_are_told_all_at_once_with_their_line(
 def test_files_and_chunks_are_bounded(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chunks_module, "MAX_CHUNKS", 2)
     (told,) = folder.protocol_mistakes(written(BINARY))
-    assert "the file has 3 such chunks; the maximum is 2" in told
+    assert "with this size the file has 3 chunks; the maximum is 2" in told
     monkeypatch.setattr(chunks_module, "MAX_FILE_BYTES", 9)
     (told,) = folder.protocol_mistakes(written(BINARY))
     assert "send a shorter recording" in told
@@ -151,12 +151,15 @@ def test_files_and_chunks_are_bounded(folder: Folder, monkeypatch: pytest.Monkey
 @pytest.mark.usefixtures("hello")
 def test_an_interruption_and_a_codec_ask_something_of_the_rest(folder: Folder) -> None:
     (told,) = folder.protocol_mistakes(written("'x'", STOP).replace("audio = ['speech']\n", ""))
-    assert "`interrupt` counts from the first audio of an answer: say in [events] what `audio` is" in told
+    assert (
+        "`interrupt` needs to know the first audio of an answer: name the audio events as `audio` in [events]"
+        in told
+    )
     (told,) = folder.protocol_mistakes('codec = "msgpack"\n' + written(BINARY))
-    assert "a codec makes its own frames: send chunks in a `message`" in told
+    assert "with a `codec`, send the chunks in a `message`: the codec makes the frames" in told
     kind = "[turns.k]\nmessages = ['x', " + STOP + "]\naudio = []\n[turns.same]\n"
     (told,) = folder.protocol_mistakes(written("'x'") + kind)
-    assert "say in [events] what `audio` is" in told
+    assert "name the audio events as `audio` in [events]" in told
 
 
 @pytest.mark.usefixtures("hello")
@@ -170,10 +173,10 @@ def test_what_is_sent_is_explained_and_drawn(folder: Folder) -> None:
     assert "response times begin when the last chunk is due" in message[4]
     drawn = "\n".join(sections["One turn"])
     assert drawn.count("3 chunks of 4 B of hello.pcm") == 2
-    assert "here the clock of the turn begins" in drawn
+    assert "the clock of the turn begins when the last chunk is due" in drawn
     assert "speech   (first audio)" in drawn
     assert "(800 ms after the first audio)" in drawn
-    assert "its audio is speech" in sections["Answer"]
+    assert "the audio of a turn is speech" in sections["Answer"]
     told = [words for topic, words in understood(folder.load(SCENARIO).protocol) if topic == "message"]
     assert told[1].endswith(', in {"id":"{turn.id}","a":"{chunk.base64}"}')
     assert told[2].endswith("in binary frames")

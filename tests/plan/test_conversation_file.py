@@ -66,8 +66,11 @@ def test_conversations_are_read_and_reach_workers(folder: Folder) -> None:
     [
         ("3", "`steps` must be a list of steps such as"),
         ("[3]", 'a step must be a table such as { turn = "ask" }, not 3'),
-        ("[{ turn = 'ask', think = '1s' }]", "a step has one of turn, think, branch, repeat, not 2"),
-        ("[{}]", "a step has one of turn, think, branch, repeat, not 0"),
+        (
+            "[{ turn = 'ask', think = '1s' }]",
+            "a step must have exactly one of turn, think, branch, repeat, not 2",
+        ),
+        ("[{}]", "a step must have exactly one of turn, think, branch, repeat, not 0"),
         ("[{ tunr = 'ask' }]", "unknown key `tunr`; did you mean `turn`?"),
         ("[{ turn = 3 }]", "`turn` must be text, not 3"),
         ("[{ turn = 'aks' }]", "the protocol `p` has no kind of turn `aks`; did you mean `ask`?"),
@@ -79,7 +82,7 @@ def test_conversations_are_read_and_reach_workers(folder: Folder) -> None:
         ("[{ turn = 'ask' }, { think = { uniform = ['1s', 1] } }]", "`uniform` must be a duration such as"),
         (
             "[{ turn = 'ask' }, { think = { uniform = ['3s', '1s'] } }]",
-            "the first time of `uniform` is longer",
+            "the first time of `uniform`, ",
         ),
         ("[{ turn = 'ask' }, { think = { uniform = ['1s', '3s'], sigma = 1 } }]", "unknown key `sigma`"),
         ("[{ turn = 'ask' }, { think = { lognormal = '1s' } }]", "`lognormal` needs `sigma`, such as 0.5"),
@@ -87,9 +90,9 @@ def test_conversations_are_read_and_reach_workers(folder: Folder) -> None:
         ("[{ turn = 'ask' }, { think = { lognormal = 'x', sigma = 1 } }]", "`lognormal`: "),
         (
             "[{ turn = 'ask' }, { think = { lognormal = '2s', sigma = 1, most = '1s' } }]",
-            "`most` is less than the median",
+            "`most` is shorter than `lognormal`",
         ),
-        ("[{ branch = [] }]", "`branch` has no branches"),
+        ("[{ branch = [] }]", "`branch` is empty"),
         ("[{ branch = 3 }]", "`branch` must be a list of tables"),
         ("[{ branch = [{ weight = 0, steps = [] }] }]", "`weight` must be a whole number from 1"),
         ("[{ branch = [{ weight = 1 }] }]", "`steps` must be a list of steps"),
@@ -101,11 +104,11 @@ def test_conversations_are_read_and_reach_workers(folder: Folder) -> None:
         ),
         (
             "[{ repeat = 501, steps = [{ turn = 'ask' }, { turn = 'ask' }] }]",
-            "a conversation may have 1,000 turns, not 1,002",
+            "a conversation may have at most 1,000 turns, not 1,002",
         ),
         (
             "[{ repeat = 1, steps = " * 9 + "[{ turn = 'ask' }]" + "}]" * 9,
-            "`steps` are nested more than 8 deep",
+            "`steps` are nested more than 8 levels deep",
         ),
     ],
 )
@@ -118,24 +121,27 @@ def test_mistakes_in_steps_are_told_with_their_line(folder: Folder, steps: str, 
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        (WHOLE.replace('"quick"', '"support"'), '18: there are two conversations named "support"'),
-        (WHOLE.replace('"quick"', '"a b"'), '18: "a b" cannot name a conversation'),
+        (WHOLE.replace('"quick"', '"support"'), '18: two conversations have the name "support"'),
+        (WHOLE.replace('"quick"', '"a b"'), '18: "a b" cannot be the name of a conversation'),
         (WHOLE.replace('name = "quick"\n', ""), "17: a conversation needs a `name`"),
         ("[[conversation]]\nname = 'a'\n", "6: a conversation needs `steps`"),
-        (WHOLE + "[traffic]\nmix = { ask = 1 }", "21: `mix` has no meaning beside [[conversation]]"),
-        (WHOLE + "[traffic]\nburst = 2", "21: `burst` has no meaning beside [[conversation]]"),
-        (WHOLE + "[traffic]\nmessage = '{turn.id}'", "21: `message` and [[conversation]] both say"),
+        (WHOLE + "[traffic]\nmix = { ask = 1 }", "21: remove `mix`: [[conversation]] sets"),
+        (WHOLE + "[traffic]\nburst = 2", "21: remove `burst`: [[conversation]] sets"),
+        (WHOLE + "[traffic]\nmessage = '{turn.id}'", "21: `message` and [[conversation]] both set"),
         (
             WHOLE + "[thresholds]\n'conversations.complete[suport].ratio' = '> 9%'",
-            "21: `conversations.complete[suport].ratio`: no conversation is named `suport`; did you mean",
+            "21: `conversations.complete[suport].ratio`: no conversation has the name `suport`; did you mean",
         ),
         (
             "[traffic]\n[thresholds]\n'conversation.time[a].p50' = '< 1s'",
-            "8: `conversation.time[a].p50`: no conversation is named `a`; there is no [[conversation]]",
+            (
+                "8: `conversation.time[a].p50`: no conversation has the name `a`; the scenario has no"
+                " [[conversation]]"
+            ),
         ),
         (
             "".join(f"[[conversation]]\nname = 'c{n}'\nsteps = [{{ turn = 'ask' }}]\n" for n in range(17)),
-            "6: there may be 16 conversations, not 17",
+            "6: at most 16 conversations are allowed, not 17",
         ),
     ],
 )

@@ -53,40 +53,49 @@ def test_identities_and_data_give_their_columns(folder: Folder) -> None:
     [
         (
             HEAD + "[traffic]\nevery = '1s'\nmessage = 'hi'",
-            "6: the message must contain {turn.id}: `agent-events` matches",
+            "6: the message must contain {turn.id}: the protocol `agent-events` matches",
         ),
         (
             HEAD + EVERY + "data = [ { city = 'Bern' } ]",
-            "1: the protocol's turn.message: there is no placeholder {data.question}",
+            "1: `turn.message` of the protocol: there is no placeholder {data.question}",
         ),
         (
             HEAD + "identities = [ { id = 'a' } ]\n[load]\nconnections = 2",
-            "4: there are 1 identities for 2 connections",
+            "4: 2 connections need 2 identities",
         ),
         (
             HEAD + "[load]\nconnections = 30000",
-            "5: more connections than the limit of 20,000; if you mean it",
+            "5: the scenario plans more connections than the limit of 20,000; if this is intended",
         ),
-        (HEAD + "[load]\nduration = '48h'", "5: longer than the limit of 24 h; if you mean it"),
-        (HEAD + "[load]\nstages = [{ for = '2d', connections = 1 }]", "5: longer than the limit of 24 h"),
+        (
+            HEAD + "[load]\nduration = '48h'",
+            "5: the run would last longer than the limit of 24 h; if this is intended",
+        ),
+        (
+            HEAD + "[load]\nstages = [{ for = '2d', connections = 1 }]",
+            "5: the run would last longer than the limit of 24 h",
+        ),
         (
             HEAD + "[load]\nstages = [{ for = '1s', connections = 30000 }]",
-            "5: more connections than the limit",
+            "5: the scenario plans more connections than the limit",
         ),
-        (HEAD + "[traffic]\nrate = '200000/s'", "5: 200,000/s of turns is more than the limit of 100,000/s"),
-        (HEAD + "[traffic]\nevery = '1us'\nburst = 2", "5: 2,000,000/s of turns is more than the limit"),
+        (
+            HEAD + "[traffic]\nrate = '200000/s'",
+            "5: a rate of 200,000/s turns is above the limit of 100,000/s",
+        ),
+        (HEAD + "[traffic]\nevery = '1us'\nburst = 2", "5: a rate of 2,000,000/s turns is above the limit"),
         (
             HEAD + "[thresholds]\n'turn.completion.p50' = '< 1s'",
-            "5: `turn.completion.p50` can never be measured",
+            "5: `turn.completion.p50` cannot be measured",
         ),
         (
             HEAD + "[traffic]\nturns = 0\n[thresholds]\n'turns.lost' = '== 0'",
-            "7: `turns.lost` can never be measured",
+            "7: `turns.lost` cannot be measured",
         ),
         (
             HEAD
             + "[load]\nstages = [{ for = '1s', connections = 1, thresholds = { 'turns.lost' = '== 0' } }]",
-            "5: `turns.lost` can never be measured",
+            "5: `turns.lost` cannot be measured",
         ),
     ],
 )
@@ -99,7 +108,8 @@ def test_a_protocol_without_a_message_has_nothing_to_send(folder: Folder) -> Non
     folder.write("p.toml", "[events]\nturn = ['id']\n")
     (told,) = folder.mistakes("protocol = 'p.toml'\n[target]\nurl = 'simulator'\n" + EVERY)
     assert told.startswith(
-        "mine.toml:4: nothing to send: neither [traffic] nor [turn] of the protocol `p` has a `message`"
+        "mine.toml:4: there is nothing to send: neither [traffic] nor [turn] of the protocol `p` has a"
+        " `message`"
     )
 
 
@@ -113,7 +123,7 @@ def test_a_column_of_a_protocols_ready_step_must_be_there_even_without_traffic(f
     folder.write("p.toml", "[events]\nturn = ['id']\n[connect]\nready = [{ send = '{user.key}' }]\n")
     (told,) = folder.mistakes("protocol = 'p.toml'\n[target]\nurl = 'simulator'\n")
     assert told.startswith(
-        "mine.toml:1: the protocol's connect.ready.0.send: there is no placeholder {user.key}"
+        "mine.toml:1: `connect.ready.0.send` of the protocol: there is no placeholder {user.key}"
     )
 
 

@@ -96,9 +96,9 @@ def test_it_may_stand_in_the_scenario_itself(api: Folder) -> None:
         (
             'codec = "protobuf"',
             [
-                f"1: `descriptors` is missing: the compiled descriptor set; {MADE_BY}",
-                '1: `send` is missing: the message that is sent, such as "chat.v1.Message"',
-                '1: `receive` is missing: the message that is received, such as "chat.v1.Message"',
+                f"1: `descriptors` is missing: the path of a compiled descriptor set; {MADE_BY}",
+                '1: `send` is missing; write the message type that is sent, such as "chat.v1.Message"',
+                '1: `receive` is missing; write the message type that is received, such as "chat.v1.Message"',
             ],
         ),
         (
@@ -107,7 +107,7 @@ def test_it_may_stand_in_the_scenario_itself(api: Folder) -> None:
                 'send = "desk.v1.Aks"\nreceive = 5\nextra = 1'
             ),
             [
-                "4: `send`: there is no message `desk.v1.Aks` in api/desk.pb; did you mean `desk.v1.Ask`?",
+                "4: `send`: api/desk.pb has no message type `desk.v1.Aks`; did you mean `desk.v1.Ask`?",
                 "5: `receive` must be text, not 5",
                 "6: unknown key `extra`; known here: name, descriptors, send, receive, defaults",
             ],
@@ -135,11 +135,11 @@ NESTED = descriptor_set(desk())
     [
         (b"\xff\xff", f"this is not a compiled descriptor set; {MADE_BY}"),
         (b'syntax = "proto3";\nmessage A {}\n', "descriptor set"),
-        (b"", f"it has no messages; it may not be a descriptor set; {MADE_BY}"),
+        (b"", f"the file contains no message types, so it may not be a descriptor set; {MADE_BY}"),
         (NESTED[:-40], f"this is not a compiled descriptor set; {MADE_BY}"),
         (
             descriptor_set(desk(), imports=False),
-            f"it lacks `google/protobuf/struct.proto`, which it imports; {MADE_BY}",
+            f"the file imports `google/protobuf/struct.proto`, but does not contain it; {MADE_BY}",
         ),
     ],
 )
@@ -154,7 +154,7 @@ def test_types_that_do_not_fit_together_are_told() -> None:
     wrong = old()
     wrong.message_type[0].field.append(field("other", 2, ".old.Nothing"))
     content = base64.b64encode(descriptor_set(wrong)).decode()
-    with pytest.raises(ValueError, match="its types do not fit together"):
+    with pytest.raises(ValueError, match="the types in the file contradict each other"):
         descriptors_of(content)
 
 

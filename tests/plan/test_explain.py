@@ -26,7 +26,7 @@ def told(scenario: Scenario) -> str:
 
 def test_connections_that_are_never_opened_are_told(folder: Folder) -> None:
     load = "[load]\nconnections = 100\nconnect_rate = '1/m'\nduration = '2s'\n"
-    never = "99 are never opened, because the run ends before: they count as not ready"
+    never = "99 connections never open, because the run ends first; they count as not ready"
     assert never in told(folder.load(HEAD + load))
     assert never not in told(folder.load(HEAD + load.replace("1/m", "50/s")))
 
@@ -41,11 +41,11 @@ def test_agent_burst_is_told_from_target_to_judgement() -> None:
     for words in (
         "every report will say SIMULATED",
         "up to 20 concurrent, opened at 20/s",
-        "the first is opened at 0 s, the last at 950 ms",
+        "the first connection opens at 0 s, the last at 950 ms",
         "wait for type = connection_established (within 10 s)",
         "open model: bursts of 5, every 1 s on each connection, at equal intervals, connections spread",
-        "100/s once all 20 are connected",
-        "1,200 fall due in the run",
+        "100/s of turns once all 20 users are connected",
+        "1,200 turns fall due in the run",
         "the first bursts: user 0 at 0 s, user 1 at 50 ms",
         '"user_request":"What did we spend last week, and on what?"',
         "a turn is complete with agent_completed",
@@ -63,12 +63,12 @@ def test_stages_are_told_over_time() -> None:
 def test_who_leaves_and_comes_back_is_told(folder: Folder) -> None:
     stages = ", ".join(f"{{ for = '1s', connections = {n} }}" for n in (2, 1, 2))
     text = told(folder.load(HEAD + f"[load]\nstages = [{stages}]"))
-    assert "3 connects in total: some users leave and come back" in text
+    assert "users connect 3 times in total, because some leave and come back" in text
 
 
 def test_a_run_so_short_that_nothing_falls_due(folder: Folder) -> None:
     text = told(folder.load(HEAD + "[load]\nduration = '1ns'\n[traffic]\nevery = '1s'\narrivals = 'poisson'"))
-    assert "0 fall due in the run" in text
+    assert "0 turns fall due in the run" in text
     assert "the first turns: " not in text
 
 
@@ -82,7 +82,7 @@ def test_a_stage_that_is_over_at_once(folder: Folder) -> None:
 
 def test_without_traffic_nothing_is_sent() -> None:
     text = told(load_scenario("connect-storm"))
-    assert "none: connections open and stay open, and nothing is sent" in text
+    assert "none: connections stay open, and nothing is sent" in text
     assert "== Message" not in text
     assert "== Answer" not in text
 
@@ -112,9 +112,10 @@ url = "simulator"
     text = told(folder.load(protocol + EVERY))
     assert "wait for op = 10 (within 10 s), and keep a" in text
     assert "at any time: answer op = 1 with 3, and keep beat" in text
-    assert "send alive every 9s; without op = 2 within 10 s, or the interval if that is shorter" in text
-    assert "from ready on: send here every {kept.a}ms; no answer is awaited" in text
-    assert "of ok = true `r.id` is kept as {kept.r}" in text
+    beat = "send alive every 9s; loadtest gives up the connection without op = 2 within 10 s,"
+    assert f"{beat} or the interval if that is shorter" in text
+    assert "from ready on: send here every {kept.a}ms; loadtest expects no answer" in text
+    assert "`r.id` of ok = true is kept as {kept.r}" in text
     assert "requests of the target: answer has ask with {event.id}" in text
     assert "before the close: send bye, wait for op = 9" in text
     assert "before the close: send bye\n" in told(
@@ -134,8 +135,8 @@ sent_at = { path = "d.at", unit = "iso" }
 url = "simulator"
 """
     text = told(folder.load(protocol + EVERY))
-    assert "`made.id` of has made is the target's own name of a turn" in text
-    assert "the age of an event is from its `d.at` (iso) to its arrival: by two clocks" in text
+    assert "the target's own id of a turn is `made.id` of has made" in text
+    assert "the age of an event is the time from its `d.at` (iso) to its arrival, by two clocks" in text
     assert "complete when its events have reached the number at `d.chunks`" in text
     some = told(folder.load(protocol.replace('chunks"', 'chunks", of = { has = "c" }') + EVERY))
     assert "when those with has c have reached the number at `d.chunks`" in some
@@ -144,14 +145,14 @@ url = "simulator"
 def test_random_arrivals_and_early_ends_are_told() -> None:
     text = told(load_scenario("soak"))
     assert "at random (Poisson)" in text
-    assert "the run ends early if turns.timed_out.ratio > 20%, after 1 min" in text
+    assert "from 1 min on, the run ends early if turns.timed_out.ratio > 20%" in text
 
 
 def test_a_schedule_too_long_to_count_says_so(folder: Folder) -> None:
     text = told(
         folder.load(HEAD + "[load]\nduration = '10h'\n[traffic]\nrate = '1000/s'\narrivals = 'poisson'")
     )
-    assert "too many to count in advance" in text
+    assert "too many turns to count in advance" in text
 
 
 @pytest.mark.parametrize(
@@ -159,11 +160,17 @@ def test_a_schedule_too_long_to_count_says_so(folder: Folder) -> None:
     [
         (
             "every = '2s'\nburst = 3\nturns = 9",
-            "closed model: 3 at once, the next after the replies and 2 s of think time",
+            (
+                "closed model: each connection sends 3 turns at once and waits for the replies; then it"
+                " thinks 2 s"
+            ),
         ),
         (
             "turns = 9",
-            "closed model: one after the other, the next after the replies; the number of turns depends",
+            (
+                "closed model: each connection sends one turn at a time and waits for the replies; the target"
+                " decides"
+            ),
         ),
         ("turns = 9", "at most 9 per connection; the run ends when all are done"),
     ],
@@ -241,8 +248,8 @@ def test_a_subscription_never_ends(folder: Folder) -> None:
     of_room = "audience = '{user.number}'\n"
     folder.write("p.toml", f"[turn]\nmessage = '{{turn.id}}'\n[events]\nturn = ['id']\n{of_room}")
     text = told(folder.load("protocol = 'p.toml'\n[target]\nurl = 'simulator'\n" + EVERY))
-    assert "users for whom `{user.number}` is the same get copies" in text
-    assert "a turn never ends by itself (a subscription): all are abandoned" in text
+    assert "users with the same `{user.number}` get copies" in text
+    assert "a turn never ends by itself (a subscription), so it counts as abandoned" in text
 
 
 def test_what_goes_wrong_on_purpose_is_told(folder: Folder) -> None:
@@ -289,7 +296,7 @@ def test_what_is_turned_off_is_said(folder: Folder) -> None:
 
 def test_a_password_in_the_url_is_told_and_not_shown(folder: Folder) -> None:
     text = told(folder.load("protocol = 'echo'\n[target]\nurl = 'ws://alice:s3cr3tpw@a'\n" + EVERY))
-    assert "Basic authorization with the user and the password in the URL" in text
+    assert "Basic authorization with the user and password of the URL" in text
     assert "s3cr3tpw" not in text
     assert "alice" not in text
 
@@ -298,7 +305,7 @@ def test_cookies_that_are_kept_are_told(folder: Folder) -> None:
     text = told(
         folder.load("protocol = 'echo'\n[target]\nurl = 'ws://a'\ncookies = { keep = true }\n" + EVERY)
     )
-    assert "each user sends the cookies that the target set back on its later connections" in text
+    assert "on later connections, each user sends the cookies that the target set" in text
     assert "cookies: keep" not in text
 
 
@@ -510,15 +517,18 @@ compression = true
 
 def test_text_in_order_is_told_with_what_is_escaped_and_compressed(folder: Folder) -> None:
     text = told(folder.load(SOCKET_IO + EVERY))
-    assert "it is not JSON but contains JSON: values inside its quotes are JSON-escaped" in text
-    assert "a turn is complete when all of type begins with 43 and done came" in text
-    assert "it has failed with has error" in text
+    assert (
+        "the message is not JSON, but contains JSON: loadtest JSON-escapes the values inside its quotes"
+        in text
+    )
+    assert "a turn is complete when all of type begins with 43 and done have come" in text
+    assert "a turn fails with has error" in text
     assert "target.compression = true: loadtest offers permessage-deflate" in text
     text = told(folder.load(SOCKET_IO.replace("compression = true", "compression = { send = true }") + EVERY))
     assert "target.compression = send = true\n" in text
-    assert "times are not measured, unless `ordered`" not in text
+    assert "times are not measured while several turns are in flight" not in text
     unsure = told(folder.load((SOCKET_IO + EVERY).replace("ordered = true", "")))
-    assert "times are not measured, unless `ordered`" in unsure
+    assert "times are not measured while several turns are in flight" in unsure
 
 
 def test_a_message_is_told_without_secrets_and_with_its_size(folder: Folder) -> None:
@@ -572,4 +582,4 @@ def test_what_framing_adds_is_shown_and_counted(folder: Folder) -> None:
     text = told(folder.load('protocol = "lines.toml"\n[target]\nurl = "ws://host/"\n' + EVERY))
     assert r"send HELLO\r" in text
     assert r"type fits ^\r?$" in text
-    assert "ASK 0\\n\n6 B of text; of user 0" in text
+    assert "ASK 0\\n\n6 B of text: the message of user 0" in text

@@ -51,8 +51,14 @@ def test_a_file_of_another_kind_is_told_in_one_sentence(
     tmp_path: Path, load: Callable[[Path], object]
 ) -> None:
     texts = {
-        load_protocol: ("[load]\nconnections = 3\n", "this is a scenario, not a protocol: `loadtest run`"),
-        load_scenario: ("[turn]\nmessage = 'x'\n", "this is a protocol, not a scenario: a scenario names it"),
+        load_protocol: (
+            "[load]\nconnections = 3\n",
+            "this file is a scenario, not a protocol: `loadtest run`",
+        ),
+        load_scenario: (
+            "[turn]\nmessage = 'x'\n",
+            "this file is a protocol, not a scenario: a scenario names it",
+        ),
     }
     path = tmp_path / "mine.toml"
     path.write_text(texts[load][0], "utf-8")
@@ -60,7 +66,9 @@ def test_a_file_of_another_kind_is_told_in_one_sentence(
         load(path)
     assert len(caught.value.problems) == 1
     path.write_text("[components.api]\nprobe = 'http'\n", "utf-8")
-    with pytest.raises(ConfigError, match=r"this is a readiness policy, not .*: `loadtest ready` reads it"):
+    with pytest.raises(
+        ConfigError, match=r"this file is a readiness policy, not .*: `loadtest ready` reads it"
+    ):
         load(path)
 
 

@@ -59,14 +59,17 @@ def test_framing_is_read_and_reaches_the_workers(folder: Folder, text: str, fram
     [
         ("codec = 5", ["1: `codec` must be a name or a table with `name`, not 5"]),
         ('[codec]\nprotocol = "x"', ["1: `codec` must be a name or a table with `name`, not a table"]),
-        ('[framing]\nsplit = "ab"', ['2: `split` is one ASCII character, such as "\\n", not "ab"']),
-        ('[framing]\nsplit = "é"', ['2: `split` is one ASCII character, such as "\\n", not "é"']),
-        ('[framing]\nprefix = "12345678901234567"', ["2: `prefix` may have 16 characters"]),
-        ("[framing]\nspans = true", ["2: `spans` needs `split`: without `split` each frame is one message"]),
+        ('[framing]\nsplit = "ab"', ['2: `split` must be one ASCII character, such as "\\n", not "ab"']),
+        ('[framing]\nsplit = "é"', ['2: `split` must be one ASCII character, such as "\\n", not "é"']),
+        ('[framing]\nprefix = "12345678901234567"', ["2: `prefix` may have at most 16 characters"]),
+        (
+            "[framing]\nspans = true",
+            ["2: `spans` works only with `split`: without `split` each frame is one message"],
+        ),
         ("[framing]\nbach = true", ["2: unknown key `bach`; did you mean `batch`?"]),
         (
             'codec = "mqtt"\n[framing]\nbatch = true',
-            ["2: a codec splits its frames itself: leave out [framing] or `codec`"],
+            ["2: remove [framing] or `codec`: a codec splits its frames itself"],
         ),
     ],
 )
@@ -78,8 +81,8 @@ def test_a_codec_leaves_no_choice_of_format_and_encoding(folder: Folder) -> None
     turn = '[turn]\nmessage = "{turn.id}"\nencoding = "binary"\n'
     text = f'codec = "mqtt"\n{turn}[events]\nformat = "opaque"\ncount = 1'
     assert folder.protocol_mistakes(text) == [
-        "4: a codec makes its own frames: leave out `encoding`",
-        "6: with a codec every message is JSON: leave out `format`",
+        "4: remove `encoding`: a codec makes its own frames",
+        "6: remove `format`: with a codec every message is JSON",
     ]
 
 
@@ -88,10 +91,13 @@ def test_what_makes_json_of_frames_goes_with_json_only(folder: Folder) -> None:
         '[framing]\nsplit = "\\n"\nprefix = "a"\nbatch = true\nbinary = true\n[turn]\nmessage = "{turn.id}"\n'
     )
     assert folder.protocol_mistakes(f'{text}[events]\nformat = "opaque"\ncount = 1') == [
-        '3: `prefix` needs format = "json"',
-        '4: `batch` needs format = "json"',
-        '5: `binary` needs format = "json"',
-        '5: `binary` makes events of the type "binary": `type` of [events] must name the path "type"',
+        '3: `prefix` works only with format = "json"',
+        '4: `batch` works only with format = "json"',
+        '5: `binary` works only with format = "json"',
+        (
+            '5: `binary` needs the path "type" in `type` of [events]: a binary frame becomes an event of the'
+            ' type "binary"'
+        ),
     ]
     assert (
         folder.protocol('[framing]\nsplit = "\\n"\n[events]\nformat = "opaque"\ncount = 1').framing
@@ -104,5 +110,8 @@ def test_binary_events_need_a_path_for_their_type(folder: Folder) -> None:
         '["type"]', '["event"]'
     )
     assert folder.protocol_mistakes(text) == [
-        '2: `binary` makes events of the type "binary": `type` of [events] must name the path "type"'
+        (
+            '2: `binary` needs the path "type" in `type` of [events]: a binary frame becomes an event of the'
+            ' type "binary"'
+        )
     ]

@@ -67,7 +67,7 @@ def test_random_ids_are_of_the_run() -> None:
         ("random.int a b", "there is no placeholder {random.int a b}; write"),
         ("random.int", "there is no placeholder {random.int}; write"),
         ("random.choice  a", "there is no placeholder {random.choice  a}; write"),
-        ("random.int 5 1", "{random.int 5 1}: the first number is greater"),
+        ("random.int 5 1", "in {random.int 5 1} the first number is greater"),
     ],
 )
 def test_mistakes(name: str, problem: str | None) -> None:
@@ -80,7 +80,7 @@ def test_names_of_messages() -> None:
         unknown_names("{random.int 1 9}{random.choice a b}{uuid4}{uuid4}{now.ms}{now.iso}", IN_MESSAGES) == []
     )
     assert unknown_names("{random.int 9 1}{run.idd}", IN_MESSAGES) == [
-        "{random.int 9 1}: the first number is greater than the second",
+        "in {random.int 9 1} the first number is greater than the second",
         "there is no placeholder {run.idd}; did you mean `run.id`?",
     ]
     assert unknown_names("{uuid4}", ["uuid"])[0].startswith("there is no placeholder {uuid4}; did you mean")

@@ -76,21 +76,29 @@ def test_of_several_sockets_the_one_that_spoke_or_that_is_named() -> None:
 @pytest.mark.parametrize(
     ("text", "wanted", "sentence"),
     [
-        (file_of(PAGE), None, "holds no WebSocket among 1 requests"),
+        (file_of(PAGE), None, "the file has 1 requests, but no WebSocket"),
         (
             file_of(socket("ws://a", message("send", "a", 0), message("send", "b", 1.7e9))),
             None,
-            "messages lie decades apart: a time is wrong",
+            "are decades apart: one of their times is wrong",
         ),
-        (file_of(SILENT), None, "holds no message of a WebSocket (wss://a.example/silent (0 messages))"),
+        (
+            file_of(SILENT),
+            None,
+            "the file has WebSockets (wss://a.example/silent (0 messages)), but none of their messages",
+        ),
         (
             file_of(ONE, TWO),
             None,
             "several WebSockets; choose one with --socket: wss://a.example/one (1 mess",
         ),
-        (file_of(ONE), "/three", "holds no WebSocket whose URL has '/three'; it holds wss://a.example/one"),
-        (file_of(ONE)[:-9], None, "ends in the middle: it was not saved whole"),
-        (file_of(ONE)[:60], None, "ends in the middle: it was not saved whole"),
+        (
+            file_of(ONE),
+            "/three",
+            "no WebSocket in this file has '/three' in its URL; the file has wss://a.example/one",
+        ),
+        (file_of(ONE)[:-9], None, "the file ends in the middle of its JSON; save it again from the browser"),
+        (file_of(ONE)[:60], None, "the file ends in the middle of its JSON; save it again from the browser"),
         ("{'a'}", None, "is not JSON"),
         ("[" * 200_000, None, "is nested too deeply"),
         ("[]", None, "is not a HAR file"),

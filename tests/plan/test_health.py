@@ -45,17 +45,26 @@ def test_the_simulator_is_a_pid_where_it_is_the_target(folder: Folder) -> None:
     assert scenario.settings["target"]["health"] == {"pid": "simulator"}  # type: ignore[index]  # plain data
     told = folder.mistakes(text('pid = "simulator"'))
     assert told == [
-        "mine.toml:5: `pid` means the simulator that a run starts itself, but `url` is another target"
+        'mine.toml:5: `pid = "simulator"` works only with url = "simulator", but `url` is another target'
     ]
 
 
 @pytest.mark.parametrize(
     ("health", "sentence"),
     [
-        ("", "name what to sample: `pid`, `container`, `node`, `endpoint` or `[[target.health.metrics]]`"),
+        (
+            "",
+            (
+                "[target.health] samples nothing; add `pid`, `container`, `node`, `endpoint` or"
+                " `[[target.health.metrics]]`"
+            ),
+        ),
         ("pid = 0", '`pid` must be the number of a process or "simulator", not 0'),
         ("pid = true", '`pid` must be the number of a process or "simulator", not true'),
-        ('pid = 7\ncontainer = "c"', "`container` and `pid` both say whose CPU it is; leave one out"),
+        (
+            'pid = 7\ncontainer = "c"',
+            "`container` and `pid` both set whose CPU is sampled; remove one of them",
+        ),
         ('node = "node:9100"', "`node` must be an address that begins with http:// or https://"),
         ('node = "http://h:x/"', "`node` must be an address that begins with http:// or https://"),
         ('node = "http://h/ m"', "`node` must be an address that begins with http:// or https://"),
@@ -71,17 +80,25 @@ def test_what_is_wrong_with_a_source_is_told(folder: Folder, health: str, senten
         (
             "cpu",
             'series = "a"',
-            "`name` must be of a to z, 0 to 9 and `_`, and none of cpu, memory, open_files",
+            "`name` may contain a to z, 0 to 9 and `_`, and must differ from cpu, memory, open_files",
         ),
         (
             "A b",
             'series = "a"',
-            "`name` must be of a to z, 0 to 9 and `_`, and none of cpu, memory, open_files",
+            "`name` may contain a to z, 0 to 9 and `_`, and must differ from cpu, memory, open_files",
         ),
-        ("a", "", "a metric needs `series` (of an endpoint) or `query` (of a Prometheus server), not both"),
-        ("a", 'series = "a"\nquery = "b"', "a metric needs `series` (of an endpoint) or `query`"),
-        ("a", 'query = "b"\nrate = true', "`rate` needs `series`; in a `query`, write it in PromQL"),
-        ("a", 'query = "b"\nlabels = { c = "d" }', "`labels` needs `series`; in a `query`, write it"),
+        ("a", "", "a metric needs either `series` (of an endpoint) or `query` (of a Prometheus server)"),
+        ("a", 'series = "a"\nquery = "b"', "a metric needs either `series` (of an endpoint) or `query`"),
+        (
+            "a",
+            'query = "b"\nrate = true',
+            "`rate` works only with `series`; with `query`, write it in PromQL",
+        ),
+        (
+            "a",
+            'query = "b"\nlabels = { c = "d" }',
+            "`labels` works only with `series`; with `query`, write it",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_metric_is_told(folder: Folder, name: str, more: str, sentence: str) -> None:
@@ -94,7 +111,7 @@ def test_metrics_have_names_of_their_own_and_are_few(folder: Folder) -> None:
     assert "two metrics have the name `a`" in told
     many = "".join(METRIC.format(name=f"a{n}", more='series = "a"') for n in range(21))
     (told,) = folder.mistakes(text(many))
-    assert "at most 20 metrics are sampled, not 21" in told
+    assert "[target.health] may have at most 20 metrics, not 21" in told
     told_of_both = folder.mistakes(text("[[target.health.metrics]]\nseries = 'a'"))
     assert any("`name` is missing" in line for line in told_of_both)
 
@@ -103,10 +120,13 @@ def test_thresholds_speak_of_what_is_sampled(folder: Folder) -> None:
     held = folder.load(text("pid = 7", thresholds='"target.cpu.max" = "< 80%"'))
     assert held.thresholds[0].name == "target.cpu.max"
     (told,) = folder.mistakes(text("pid = 7", thresholds='"target.queue.max" = "< 8"'))
-    assert "`queue` of the target is not sampled: [target.health] samples cpu, memory, open_files" in told
+    assert (
+        "the metric `queue` of the target is not sampled: [target.health] samples cpu, memory, open_files"
+        in told
+    )
     bare = 'protocol = "agent-events"\n[target]\nurl = "ws://h/"\n[traffic]\nevery = "1s"\n'
     (told,) = folder.mistakes(f'{bare}[abort]\n"target.cpu.max" = "> 8"\nafter = "1s"')
-    assert "`cpu` of the target is not sampled: there is no [target.health]" in told
+    assert "the metric `cpu` of the target is not sampled: the scenario has no [target.health]" in told
     stages = '[load]\nstages = [{ for = "1s", connections = 1, thresholds = { "target.cpu.max" = "< 8" } }]\n'
     (told,) = folder.mistakes(bare + stages)
     assert "`cpu` of the target is not sampled" in told
@@ -134,11 +154,11 @@ def test_what_names_nothing_of_the_target_is_told() -> None:
     assert split_target("target.cpu.p99.9") == ("cpu", "p99_9")
     assert split_target("target.cpu.most") is None
     assert split_target("target.cpu") is None
-    with pytest.raises(ValueError, match="names nothing that is measured"):
+    with pytest.raises(ValueError, match="is not a metric"):
         resolve("target.cpu.most")
     with pytest.raises(ValueError, match="is not a size"):
         parse_threshold("target.memory.max", "< many")
     with pytest.raises(ValueError, match='is not a number; write for example "< 80%"'):
         parse_threshold("target.cpu.max", "< x%")
-    with pytest.raises(ValueError, match=r'write e\.g\. "< 512MiB"'):
+    with pytest.raises(ValueError, match=r'write for example "< 512MiB"'):
         parse_threshold("target.memory.max", "512MiB")

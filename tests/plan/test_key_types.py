@@ -33,9 +33,9 @@ def test_the_first_line_names_the_columns_and_blank_lines_are_skipped(tmp_path: 
     [
         ("", "users.csv: the file is empty; its first line must name the columns"),
         ("id,name\n", "users.csv: the file has no rows below its header"),
-        ("id,a b\n1,2\n", 'users.csv:1: "a b" cannot name a column: letters, digits and `_` only'),
-        ("id,id\n1,2\n", "users.csv:1: the column `id` is there twice"),
-        ("id\n1\n2,3\n", "users.csv:3: this row has 2 values for 1 columns"),
+        ("id,a b\n1,2\n", 'users.csv:1: "a b" cannot be the name of a column: use letters, digits and `_`'),
+        ("id,id\n1,2\n", "users.csv:1: two columns have the name `id`"),
+        ("id\n1\n2,3\n", "users.csv:3: this row has 2 values, but the header has 1 columns"),
         ('id\n"a"b\n', "users.csv:2: this is not CSV"),
         (b"id\n\xff\n", "users.csv:2: this is not UTF-8"),
     ],
@@ -49,7 +49,7 @@ def test_a_file_with_a_mistake_is_told_with_its_line(
 def test_ragged_rows_are_told_together_but_not_by_the_thousand(tmp_path: Path) -> None:
     sentences = told(tmp_path / "users.csv", "a,b\n" + "1\n" * 50).splitlines()
     assert len(sentences) == 10
-    assert sentences[-1] == "users.csv:11: this row has 1 values for 2 columns"
+    assert sentences[-1] == "users.csv:11: this row has 1 values, but the header has 2 columns"
 
 
 def test_mistakes_of_a_file_are_told_where_it_is_named(tmp_path: Path) -> None:
@@ -72,9 +72,9 @@ def test_rows_may_stand_in_the_scenario() -> None:
     ("rows", "sentence"),
     [
         ([], "`data` has no rows"),
-        ([{"a b": 1}], "`a b` cannot name a column"),
+        ([{"a b": 1}], "`a b` cannot be the name of a column"),
         ([{"a": []}], "`a` must be text or a number, not a list"),
-        ([{"a": 1}, {"b": 1}], "every row of `data` must have the columns of the first"),
+        ([{"a": 1}, {"b": 1}], "every row of `data` must have the same columns as the first row"),
         (5, "`data` must be text, not 5"),
     ],
 )

@@ -89,16 +89,16 @@ def test_questions_are_those_that_a_kind_asks_for(folder: Folder) -> None:
 @pytest.mark.parametrize(
     ("written", "sentences"),
     [
-        ("[turns]\n'a b' = {}", ['9: "a b" cannot name a kind of turn']),
+        ("[turns]\n'a b' = {}", ['9: "a b" cannot be the name of a kind of turn']),
         ("[turns]\nask = 3", ["9: `ask` must be a table, not 3"]),
         ("[turns.ask]\nfirts = ['x']", ["9: unknown key `firts`; did you mean `first`?"]),
         (
             "[turns.ask]\nid = 'x'",
-            ["9: unknown key `id`; it is the same for all kinds of turn: [turn] has it"],
+            ["9: unknown key `id`; this key is the same for all kinds of turn; write it in [turn]"],
         ),
         (
             "[turns.ask]\nturn = ['x']",
-            ["9: unknown key `turn`; it is the same for all kinds of turn: [events]"],
+            ["9: unknown key `turn`; this key is the same for all kinds of turn; write it in [events]"],
         ),
         ("[turns.ask]\nend = ['error']", ['9: "error" cannot be in both `end` and `fail`']),
         ("[turns.ask]\nfail = ['done']", ['9: "done" cannot be in both `end` and `fail`']),
@@ -106,7 +106,7 @@ def test_questions_are_those_that_a_kind_asks_for(folder: Folder) -> None:
         ("[turns.ask]\nmessage = '{turn.idd}'", ["9: there is no placeholder {turn.idd}"]),
         (
             f"[turns.ask]\nend_all = {[f'e{n}' for n in range(17)]}",
-            ["9: `end_all` may have 16 entries, not 17"],
+            ["9: `end_all` may have at most 16 entries, not 17"],
         ),
     ],
 )
@@ -121,7 +121,7 @@ def test_mistakes_of_a_kind_are_told_with_their_line(
 
 def test_where_types_are_named_it_is_known_where_they_stand(folder: Folder) -> None:
     (told,) = folder.protocol_mistakes("[events]\nturn = ['id']\n[turns.ask]\nend = ['x']\nfirst = [{a = 1}]")
-    assert told == "4: `end` names event types, but [events] has no `type`, the path of the type"
+    assert told == "4: `end` names event types; add `type` to [events], the path of the type in an event"
     assert folder.protocol("[events]\nformat = 'opaque'\n[turns.ask]\nend = ['x']").turns
 
 
@@ -134,33 +134,42 @@ def test_where_types_are_named_it_is_known_where_they_stand(folder: Folder) -> N
         (EVERY + "mix = 3", "6: `mix` must be a table, not 3"),
         (
             EVERY + "mix = { " + ", ".join(f"k{n} = 1" for n in range(17)) + " }",
-            "6: `mix` may name 16 kinds at most, not 17",
+            "6: `mix` may name at most 16 kinds of turn, not 17",
         ),
-        (MIX + "message = '{turn.id}'", "7: `message` and `mix` both say what is sent; leave one out"),
+        (MIX + "message = '{turn.id}'", "7: `message` and `mix` both set what is sent; remove one of them"),
         (
             MIX + "[chaos]\nslow_readers = { share = '10%', rate = '4KiB/s' }",
             "8: `slow_readers` cannot be used with `mix`: loadtest does not separate the times",
         ),
         (
             MIX + "[thresholds]\n'turn.first_event[aks].p95' = '< 1s'",
-            "8: `turn.first_event[aks].p95`: no turn of the kind `aks` is sent; did you mean `ask`?",
+            (
+                "8: `turn.first_event[aks].p95`: the scenario sends no turn of the kind `aks`; did you mean"
+                " `ask`?"
+            ),
         ),
         (
             EVERY + "[thresholds]\n'turns.complete[ask].ratio' = '> 90%'",
-            "7: `turns.complete[ask].ratio`: no turn of the kind `ask` is sent; [traffic] has no `mix`",
+            (
+                "7: `turns.complete[ask].ratio`: the scenario sends no turn of the kind `ask`; [traffic] has"
+                " no `mix`"
+            ),
         ),
         (
             MIX + "[abort]\n'turns.failed[note]' = '> 3'",
-            "8: `turns.failed[note]`: no turn of the kind `note` is sent; known here: ask, cancel",
+            "8: `turns.failed[note]`: the scenario sends no turn of the kind `note`; known here: ask, cancel",
         ),
         (
             "[load]\nstages = [{ for = '1s', connections = 1, thresholds = { 'turns.lost[aks]' = '< 1' } }]\n"
             + MIX,
-            "5: `turns.lost[aks]`: no turn of the kind `aks` is sent; did you mean `ask`?",
+            "5: `turns.lost[aks]`: the scenario sends no turn of the kind `aks`; did you mean `ask`?",
         ),
         (
             MIX + "[thresholds]\n'connect.total[ask].p95' = '< 1s'",
-            "8: `connect.total[ask].p95`: no population is named `ask`; there is no [[population]]",
+            (
+                "8: `connect.total[ask].p95`: no population has the name `ask`; the scenario has no"
+                " [[population]]"
+            ),
         ),
     ],
 )
@@ -174,14 +183,17 @@ def test_a_kind_needs_a_message_that_names_the_turn(folder: Folder) -> None:
     events = "[events]\nturn = ['id']\ncount = 1\n"
     folder.write("p.toml", events + "[turns.ask]\n[turns.shout]\nmessage = 'x'\n")
     assert folder.mistakes(SCENARIO + EVERY + "mix = { ask = 1, shout = 1 }") == [
-        "mine.toml:6: neither the kind of turn `ask` nor [turn] has a `message`",
-        "mine.toml:6: the message of `shout` must contain {turn.id}: answers are matched by this id",
+        "mine.toml:6: the kind of turn `ask` has no `message`, and [turn] has none either",
+        (
+            "mine.toml:6: the message of the kind of turn `shout` must contain {turn.id}: answers are matched"
+            " by this id"
+        ),
     ]
     (told,) = folder.mistakes(SCENARIO + EVERY)
-    assert told.endswith("; say which kinds of turn are sent (ask, shout) with `mix`")
+    assert told.endswith("; choose the kinds of turn to send (ask, shout) in `mix` of [traffic]")
     folder.write("p.toml", events)
     (told,) = folder.mistakes(SCENARIO + MIX.replace(", cancel = 1", ""))
-    assert told == "mine.toml:6: the protocol `p` has no kind of turn `ask`; it has no [turns] at all"
+    assert told == "mine.toml:6: the protocol `p` has no kind of turn `ask`; the protocol has no [turns]"
 
 
 def test_only_the_columns_of_kinds_that_are_sent_must_be_there(folder: Folder) -> None:
@@ -189,7 +201,7 @@ def test_only_the_columns_of_kinds_that_are_sent_must_be_there(folder: Folder) -
     assert scenario(folder, kinds=kinds)
     folder.write("p.toml", PROTOCOL + kinds)
     (told,) = folder.mistakes(SCENARIO + EVERY + "mix = { rare = 1 }")
-    assert "the protocol's turns.rare.message: there is no placeholder {data.city}" in told
+    assert "`turns.rare.message` of the protocol: there is no placeholder {data.city}" in told
 
 
 def test_turns_are_judged_complete_by_default_where_every_kind_can_be(folder: Folder) -> None:
@@ -201,6 +213,6 @@ def test_turns_are_judged_complete_by_default_where_every_kind_can_be(folder: Fo
 
 def test_kinds_are_explained(folder: Folder) -> None:
     told = {section.title: section.lines for section in explain(scenario(folder), sent_size)}
-    assert "kinds of turn, drawn by the seed: ask 88.9 %, cancel 11.1 %" in told["Turns"]
+    assert "kinds of turn, chosen by the seed: ask 88.9 %, cancel 11.1 %" in told["Turns"]
     assert [line for line in told["Message"] if line.endswith(":")] == ["ask:", "cancel:"]
     assert "cancel: a turn is complete with cancelled" in told["Answer"]

@@ -46,12 +46,15 @@ def test_nothing_is_said_of_those_that_ship(name: str) -> None:
 
 def test_a_match_that_can_never_be_true_is_named() -> None:
     assert told(fail=({"has": "error", "lacks": "error"},)) == [
-        "`fail: has error, lacks error` can never be true: `error` must be present and absent"
+        (
+            "`fail: has error, lacks error` never matches an event: it requires `error` to be both present"
+            " and absent"
+        )
     ]
 
 
-NEVER = "never decides: every such event also fits"
-BEFORE = ", which decides first"
+NEVER = "has no effect:"
+BEFORE = " is checked first and matches every such event"
 DONE_OK = {"type": "done", "ok": True}
 
 
@@ -139,7 +142,7 @@ def test_rules_of_one_kind_of_turn_do_not_touch_another() -> None:
 def test_a_text_has_only_the_groups_of_its_pattern() -> None:
     fields: dict[str, Any] = {"format": "text", "pattern": "(?P<type>[A-Z]+) (?P<turn>.+)", "turn": ("turn",)}
     assert told(**fields, fail=({"type": "DONE", "text": "x"}, {"lacks": "text"}, {"turn": "x"})) == [
-        "`fail: type = DONE, text = x` can never be true: `text` is not a group of `pattern`"
+        "`fail: type = DONE, text = x` never matches an event: `pattern` has no group named `text`"
     ]
 
 
@@ -155,10 +158,10 @@ def test_every_list_of_matches_has_its_place() -> None:
 def test_a_refusal_that_a_failure_swallows_is_told_with_what_to_write() -> None:
     busy = {"type": "nack", "code": "E_BUSY"}
     (sentence,) = told(fail=("nack",), refuse=(busy,))
-    assert sentence.startswith("`refuse: type = nack, code = E_BUSY` never decides")
+    assert sentence.startswith("`refuse: type = nack, code = E_BUSY` has no effect")
     regex = "^(?!(E_BUSY)$)"
-    assert f'`code = {{ regex = "{regex}" }}` in that one leaves it out' in sentence
-    assert 'a second one with `lacks = "code"`' in sentence
+    assert f'exclude these events there with `code = {{ regex = "{regex}" }}`' in sentence
+    assert 'a second `fail` with `lacks = "code"`' in sentence
     rest = ({"type": "nack", "code": {"regex": regex}}, {"type": "nack", "lacks": "code"})
     assert told(fail=rest, refuse=(busy,)) == []
     (sentence,) = told(fail=("nack",), refuse=("nack",))

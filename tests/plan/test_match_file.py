@@ -56,40 +56,49 @@ def test_every_place_takes_a_type_or_a_table(folder: Folder) -> None:
         ("end = [3]", ["4: `end` must be an event type or a table"]),
         ("end = ['']", ["4: `end` must be an event type or a table"]),
         ("end = 3", ["4: `end` must be an event type or a table"]),
-        ("end = [{}]", ["4: `end` must say what to look for"]),
-        ("end = [{ a = [1] }]", ["4: `a` cannot be a list; write { in = [...] }"]),
+        ("end = [{}]", ["4: `end` is empty; write what to look for"]),
+        ("end = [{ a = [1] }]", ["4: `a` cannot be a list; to allow several values, write { in = [...] }"]),
         ("end = [{ a = 1979-05-27 }]", ["4: `a` must be text, a number, true or false, not a date"]),
         ("end = [{ a = {} }]", ["4: `a` must be a value, or a table with one of in, prefix, regex"]),
         (
             "end = [{ a = { prefx = 'x' } }]",
-            ["4: `prefx` is not a condition for a value; did you mean `prefix`?"],
+            ["4: there is no condition `prefx`; did you mean `prefix`?"],
         ),
         ("end = [{ a = { in = [] } }]", ["4: `in` must be a list of values such as"]),
         ("end = [{ a = { in = [[1]] } }]", ["4: `in` must be a list of values such as"]),
         ("end = [{ in = 'x' }]", ["4: `in` must be a list of values such as"]),
         ("end = [{ prefix = 3 }]", ["4: `prefix` must be text, not 3"]),
         ("end = [{ a = { regex = '(' } }]", ['4: `regex`: "(" is not a regular expression']),
-        ("end = [{ has = [] }]", ['4: `has` must name a path, such as "error"']),
+        ("end = [{ has = [] }]", ['4: `has` must be a path, such as "error"']),
         ("end = [{ has = 3 }]", ["4: 3 is not a path"]),
         ("end = [{ lacks = 'a..b' }]", ['4: "a..b" is not a path']),
         ("end = [{ 'a b' = 1 }]", ['4: "a b" is not a path']),
-        ("end = [{ 'a.b.c.d.e.f.g.h.i' = 1 }]", ['4: "a.b.c.d.e.f.g.h.i" is deeper than 8 keys']),
-        ("pairs = [[3, 'a'], ['a', {}]]", ["4: `pairs` must be an event type", "4: `pairs` must say what"]),
+        ("end = [{ 'a.b.c.d.e.f.g.h.i' = 1 }]", ['4: the path "a.b.c.d.e.f.g.h.i" has more than 8 keys']),
+        ("pairs = [[3, 'a'], ['a', {}]]", ["4: `pairs` must be an event type", "4: `pairs` is empty"]),
         ("end = ['x']\nfail = [{a = 1}, 'x']", ['5: "x" cannot be in both `end` and `fail`']),
         ("end = [{a = 1}]\nfail = [{a = 1}]", ['5: "a = 1" cannot be in both `end` and `fail`']),
-        ("end_all = [" + "'x'," * 17 + "]", ["4: `end_all` may have 16 entries, not 17"]),
+        ("end_all = [" + "'x'," * 17 + "]", ["4: `end_all` may have at most 16 entries, not 17"]),
         ("answer = [{ on = 'x' }]", ["4: an answer needs both `on` and `send`"]),
         ("answer = [{ on = 'x', send = '{evnt.id}' }]", ["4: there is no placeholder {evnt.id}"]),
-        ("end = [{ keep = { a = 'b' } }]", ["4: `end` says what to keep, but not from which event"]),
-        ("end = [{ t = 1, keep = { 'a-b' = 'b' } }]", ['4: "a-b" cannot be kept: a name has letters']),
+        ("end = [{ keep = { a = 'b' } }]", ["4: `end` names what to keep, but no event"]),
+        (
+            "end = [{ t = 1, keep = { 'a-b' = 'b' } }]",
+            ['4: "a-b" cannot be the name of a kept value: use letters'],
+        ),
         ("end = [{ t = 1, keep = { a = 'b..c' } }]", ['4: "b..c" is not a path']),
         ("end = [{ t = 1, keep = { a = 3 } }]", ["4: 3 is not a path"]),
         (
             "end = ['x', {a = 1}]\nfail = [{a = 1, keep = {b = 'b'}}]",
             ['5: "a = 1" cannot be in both `end` and `fail`'],
         ),
-        ("keep = ['x', { has = 'y', keep = { z = 'z' } }]", ["4: each entry of `keep` needs a `keep`"]),
-        ("answer = [{ on = 'x', send = 'y', keep = { 'a b' = 'c' } }]", ['4: "a b" cannot be kept']),
+        (
+            "keep = ['x', { has = 'y', keep = { z = 'z' } }]",
+            ["4: each entry of `keep` in [events] must itself have `keep`"],
+        ),
+        (
+            "answer = [{ on = 'x', send = 'y', keep = { 'a b' = 'c' } }]",
+            ['4: "a b" cannot be the name of a kept value'],
+        ),
         ("first = [{has = 'x'}]\nordered = 1", ["5: `ordered` must be true or false"]),
     ],
 )
@@ -151,8 +160,12 @@ def test_values_are_kept_at_any_match_and_known_from_then_on(folder: Folder) -> 
             "{kept.askd}",
             "10: there is no placeholder {kept.askd}; did you mean `kept.asked`",
         ),
-        ('["no"]', '[{ type = "no", keep = { a = "b" } }]', "3: `auth_errors` cannot have `keep`"),
-        ("[events]", "[events]\nanswer = []", "8: `answer` is written here and in [events]; write it once"),
+        ('["no"]', '[{ type = "no", keep = { a = "b" } }]', "3: remove `keep` from `auth_errors`"),
+        (
+            "[events]",
+            "[events]\nanswer = []",
+            "8: `answer` is written both here and in [events]; remove one of them",
+        ),
     ],
 )
 def test_mistakes_about_what_is_kept(folder: Folder, old: str, new: str, sentence: str) -> None:
@@ -194,21 +207,25 @@ def test_heartbeats_by_our_clock(folder: Folder) -> None:
     ("old", "new", "sentence"),
     [
         ('"30s"', '"30"', '10: `every`: "30" is not a duration (it has no unit)'),
-        ('"30s"', '"10ms"', "10: `every`: it must be from 100 ms to 24 h, not 10 ms"),
-        ('"30s"', '"2d"', "10: `every`: it must be from 100 ms to 24 h, not 48 h"),
-        ("ms", "pt", '5: `every`: write a kept value and a unit, such as "{kept.interval}ms"'),
+        ('"30s"', '"10ms"', "10: `every`: the interval must be from 100 ms to 24 h, not 10 ms"),
+        ('"30s"', '"2d"', "10: `every`: the interval must be from 100 ms to 24 h, not 48 h"),
+        (
+            "ms",
+            "pt",
+            '5: `every`: this is not a kept value with a unit; write for example "{kept.interval}ms"',
+        ),
         (
             "{kept.interval}",
             "{kept.intervl}",
-            "5: `every`: no ready step keeps `intervl`; did you mean `int",
+            "5: `every` uses `intervl`, but no ready step keeps it; did you mean `int",
         ),
-        ("{kept.interval}", "{user.id}", "5: `every`: write a kept value and a unit"),
-        ('send = "alive"', "", "9: a heartbeat needs `send` beside `every`"),
+        ("{kept.interval}", "{user.id}", "5: `every`: this is not a kept value with a unit"),
+        ('send = "alive"', "", "9: a heartbeat with `every` also needs `send`, its message"),
         ('send = "alive"', 'send = "{event.id}"', "11: there is no placeholder {event.id}"),
         (
             'send = "alive"',
             'send = "alive"\nwithin = "1s"',
-            "12: `within` is the time for an answer: add `answer`, or leave `within` out",
+            "12: `within` limits the time until `answer`: add `answer`, or remove `within`",
         ),
         (
             'send = "alive"',
@@ -218,13 +235,13 @@ def test_heartbeats_by_our_clock(folder: Folder) -> None:
         (
             'send = "alive"',
             'send = "alive"\non = "x"',
-            "12: give either `on` (reply",
+            "12: write either `on` (reply",
         ),
         ('send = "alive"', 'send = "alive"\nanswr = "x"', "12: unknown key `answr`; did you mean `answer`?"),
         (
             'send = "alive"',
             'send = "alive"\nanswer = "x"',
-            '12: "x" is an event type, but [events] has no `type`',
+            '12: "x" is an event type; add `type` to [events]',
         ),
         ('every = "30s"', "every = 30", "10: `every` must be text, not 30"),
     ],
@@ -237,7 +254,7 @@ def test_mistakes_about_heartbeats(folder: Folder, old: str, new: str, sentence:
 def test_in_connect_a_mistake_about_an_interval_has_its_line_too(folder: Folder) -> None:
     text = "[connect]\nheartbeat = [{ every = '{kept.a}s', send = 'x' }]\n[events]\nmatch = 'order'\n"
     (told,) = folder.protocol_mistakes(text)
-    assert told.startswith("2: `every`: no ready step keeps `a`; nothing is known here")
+    assert told.startswith("2: `every` uses `a`, but no ready step keeps it; nothing is known here")
 
 
 ADOPTING = """
@@ -264,7 +281,7 @@ def test_the_time_that_the_target_sent_an_event_at(folder: Folder, unit: str) ->
 @pytest.mark.parametrize(
     ("written", "told"),
     [
-        ('"at"', '`sent_at` is { path = "PATH", unit = "ms" }, not "at"'),
+        ('"at"', '`sent_at` must be a table such as { path = "PATH", unit = "ms" }, not "at"'),
         ("{}", "`sent_at` needs `path`, the path of the time"),
         ('{ path = "at" }', "`sent_at` needs `unit`, the unit of the time: s, ms, us, ns, iso"),
         ('{ path = "a t", unit = "s" }', '"a t" is not a path'),
@@ -291,10 +308,10 @@ def test_ids_of_the_target_and_a_number_that_an_event_says(folder: Folder) -> No
 @pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [
-        (', id = "r.id"', "", "9: `adopt` needs both `on`, a MATCH, and `id`, a path"),
+        (', id = "r.id"', "", "9: `adopt` needs both `on` (a match) and `id` (a path)"),
         ('id = "r.id"', 'id = "r..id"', '9: "r..id" is not a path'),
         ('id = "r.id"', 'idd = "r", id = "r"', "9: unknown key `idd`; did you mean `id`?"),
-        ("ordered = true", "match = 'order'", "9: `adopt` needs events that are matched by id"),
+        ("ordered = true", "match = 'order'", '9: remove `adopt` or match = "order"'),
         ('path = "d.chunks", ', "", "10: `count` needs `path`, the path of the number"),
         ('path = "d.chunks"', 'path = "a b"', '10: "a b" is not a path'),
         (', of = "chunk"', ', off = "x"', "10: unknown key `off`; did you mean `of`?"),
@@ -333,9 +350,9 @@ def test_fields_of_texts_are_groups_of_a_pattern(folder: Folder) -> None:
         ("'(?P<type>", "'(?P<type", "6: `pattern`: "),
         ("(?P<type>[A-Z]+)", "(?P<type>([A-Z]+)+)", "6: `pattern`: "),
         ("'(?P<", "'' # (", "6: `pattern` must not be empty"),
-        ("end =", "turn = ['id']\nend =", '7: in format "text", `turn` is a named group of `pattern`'),
-        ("(?P<turn>[^ ]+)", "x", "7: texts are matched by id: `pattern` must have a group"),
-        ('"text"', '"json"', '6: `pattern` needs format = "text"'),
+        ("end =", "turn = ['id']\nend =", '7: with format = "text", remove `turn`'),
+        ("(?P<turn>[^ ]+)", "x", "7: text events are matched by id: add the group"),
+        ('"text"', '"json"', '6: `pattern` works only with format = "text"'),
     ],
 )
 def test_mistakes_about_texts(folder: Folder, old: str, new: str, sentence: str) -> None:
@@ -349,7 +366,7 @@ def test_one_answer_may_be_a_table_and_kept_names_have_a_bound(folder: Folder) -
     keep = ", ".join(f"n{number} = 'a'" for number in range(65))
     text = f"[events]\nmatch = 'order'\nanswer = {{ on = {{ has = 'a' }}, send = 'x', keep = {{ {keep} }} }}"
     (told,) = folder.protocol_mistakes(text)
-    assert "`keep` uses 65 names; at most 64 are allowed" in told
+    assert "the `keep` tables of the protocol have 65 names; at most 64 are allowed" in told
 
 
 def test_a_table_may_name_a_type_where_no_path_does(folder: Folder) -> None:
@@ -365,7 +382,7 @@ connect.heartbeat = [{ on = "d", send = "x" }]
 events = { match = "order", answer = [{ on = "e", send = "x" }] }
 """
     told = folder.protocol_mistakes(text)
-    assert [line.partition(" is an event type, but [events] has no `type`")[0] for line in told] == [
+    assert [line.partition(" is an event type; add `type` to [events]")[0] for line in told] == [
         '2: "a"',
         '3: "b"',
         '4: "d"',
@@ -381,5 +398,5 @@ def test_an_opaque_protocol_takes_exact_texts_and_prefixes(folder: Folder) -> No
 def test_ordered_is_for_order_only_and_an_audience_needs_ids_that_tell(folder: Folder) -> None:
     text = "[events]\nturn = ['id']\nordered = true\naudience = '{user.room}'\n[turn]\nid = '{turn.number}'\n"
     told = folder.protocol_mistakes(text)
-    assert told[0].startswith('3: `ordered` needs match = "order", or `adopt`')
+    assert told[0].startswith('3: `ordered` works only with match = "order" or with `adopt`')
     assert told[1].startswith("4: `audience` needs {uuid} in `id` of [turn]")

@@ -16,18 +16,21 @@ from loadtest.speak.event_match import compile_match
 @pytest.mark.parametrize(
     ("match", "why"),
     [
-        ({"has": "a", "lacks": "a"}, "`a` must be present and absent"),
-        ({"in": []}, "no value of the type fits all conditions"),
-        ({"a": {"in": ["x", "y"], "prefix": "z"}}, "no value of `a` fits all conditions"),
-        ({"a": {"in": [1, 2], "regex": "^[3-9]"}}, "no value of `a` fits all conditions"),
-        ({"type": "x", "in": ["y"]}, "no value of the type fits all conditions"),
-        ({"a": "x", "lacks": "a"}, "`a` must be absent and have a value"),
-        ({"a": {"prefix": ""}, "lacks": "a"}, "`a` must be absent and have a value"),
-        ({"type": {"prefix": "x"}, "prefix": "y"}, "the type cannot have two different beginnings"),
-        ({"lacks": "a", "a.b": 1}, "`a` must be absent and `a.b` present"),
-        ({"lacks": "a", "has": "a.b"}, "`a` must be absent and `a.b` present"),
-        ({"a": "x", "has": "a.b"}, "`a` is a single value, but `a.b` must be in it"),
-        ({"a": {"regex": "x"}, "a.b.c": 1}, "`a` is a single value, but `a.b.c` must be in it"),
+        ({"has": "a", "lacks": "a"}, "it requires `a` to be both present and absent"),
+        ({"in": []}, "no value of the type fits all its conditions"),
+        ({"a": {"in": ["x", "y"], "prefix": "z"}}, "no value of `a` fits all its conditions"),
+        ({"a": {"in": [1, 2], "regex": "^[3-9]"}}, "no value of `a` fits all its conditions"),
+        ({"type": "x", "in": ["y"]}, "no value of the type fits all its conditions"),
+        ({"a": "x", "lacks": "a"}, "it requires `a` to be absent and also to have a value"),
+        ({"a": {"prefix": ""}, "lacks": "a"}, "it requires `a` to be absent and also to have a value"),
+        ({"type": {"prefix": "x"}, "prefix": "y"}, "it requires the type to begin with two different texts"),
+        ({"lacks": "a", "a.b": 1}, "it requires `a` to be absent, but `a.b` inside it to be present"),
+        ({"lacks": "a", "has": "a.b"}, "it requires `a` to be absent, but `a.b` inside it to be present"),
+        ({"a": "x", "has": "a.b"}, "it requires `a` to be a single value, but also to contain `a.b`"),
+        (
+            {"a": {"regex": "x"}, "a.b.c": 1},
+            "it requires `a` to be a single value, but also to contain `a.b.c`",
+        ),
     ],
 )
 def test_why_a_match_can_never_be_true(match: Match, why: str) -> None:

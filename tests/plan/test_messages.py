@@ -41,22 +41,33 @@ def test_messages_are_read_in_order_and_go_through_settings(folder: Folder) -> N
     [
         ("messages = 'x'", ["6: `messages` must be a list such as"]),
         ("messages = []", ["6: `messages` must be a list such as"]),
-        ("message = 'x'\nmessages = ['x']", ["7: `message` and `messages` both say what is sent"]),
-        ("messages = ['x', 3]", ["6: an entry of `messages` must be text that is sent, or a table with"]),
-        ("messages = ['x', '', 'x']", ["6: an entry of `messages` must be text that is sent"]),
-        ("messages = ['x', { pause = '1s' }]", ["6: the last of `messages` must send something"]),
-        ("messages = [{ pause = '1s' }, 'x']", ["6: the first of `messages` must send something"]),
+        ("message = 'x'\nmessages = ['x']", ["7: `message` and `messages` both set what is sent"]),
+        ("messages = ['x', 3]", ["6: an entry of `messages` must be a text to send or a table with"]),
+        ("messages = ['x', '', 'x']", ["6: an entry of `messages` must be a text to send"]),
+        ("messages = ['x', { pause = '1s' }]", ["6: the last entry of `messages` must send something"]),
+        ("messages = [{ pause = '1s' }, 'x']", ["6: the first entry of `messages` must send something"]),
         (
             "messages = ['x', { pause = '1s', wait = 'a' }, 'x']",
-            ["6: an entry of `messages` has one of `wait`, `pause`, `chunks` or `interrupt`, and not 2"],
+            [
+                (
+                    "6: an entry of `messages` must have exactly one of `wait`, `pause`, `chunks` or"
+                    " `interrupt`, not 2"
+                )
+            ],
         ),
         (
             "messages = ['x', { paus = '1s' }, 'x']",
-            ["6: an entry of `messages` has one", "6: unknown key `paus`; did you mean `pause`?"],
+            [
+                "6: an entry of `messages` must have exactly one",
+                "6: unknown key `paus`; did you mean `pause`?",
+            ],
         ),
         (
             "messages = ['x', { send = 'x' }, 'x']",
-            ["6: an entry of `messages` has one", "6: unknown key `send`; a message is the text alone"],
+            [
+                "6: an entry of `messages` must have exactly one",
+                "6: unknown key `send`; write a message as a text",
+            ],
         ),
         ("messages = ['x', { pause = 'soon' }, 'x']", ["6: `pause`: "]),
         (
@@ -68,7 +79,7 @@ def test_messages_are_read_in_order_and_go_through_settings(folder: Folder) -> N
             "messages = ['x', 'y {turn.idd}']",
             ["6: there is no placeholder {turn.idd}; did you mean `turn.id`?"],
         ),
-        (f"messages = {['x'] * 257}", ["6: `messages` may have 256 entries at most, not 257"]),
+        (f"messages = {['x'] * 257}", ["6: `messages` may have at most 256 entries, not 257"]),
     ],
 )
 def test_mistakes_are_told_with_their_line(folder: Folder, written: str, sentences: list[str]) -> None:
@@ -82,7 +93,7 @@ def test_a_wait_for_a_type_needs_to_know_where_types_stand(folder: Folder) -> No
     (told,) = folder.protocol_mistakes(
         "[events]\nturn = ['id']\n[turn]\nmessages = ['x', { wait = 'a' }, 'x']"
     )
-    assert told.startswith('4: "a" is an event type, but [events] has no `type`, the path of the type')
+    assert told.startswith('4: "a" is an event type; add `type` to [events], the path of the type')
 
 
 def test_one_of_the_messages_names_the_turn(folder: Folder) -> None:
@@ -101,7 +112,8 @@ def test_the_steps_are_explained(folder: Folder) -> None:
     assert lines[1:4] == ("pause 20 ms", "wait for ack (within 2 s)", "wait for type = go")
     assert (
         lines[6]
-        == "a turn is sent with its last message; turn.upload is the time from the first message to that"
+        == "a turn counts as sent with its last message; turn.upload is the time from the first message"
+        " to the last"
     )
 
 

@@ -107,7 +107,9 @@ def test_nothing_is_set_inside_of_what_is_no_table() -> None:
     problems: list[Problem] = []
     changed, given_by = applied({"a": {"b": 5}}, [Assignment(("a", "b", "c"), 1, "--x")], problems)
     assert (changed, given_by) == ({"a": {"b": 5}}, {})
-    assert [str(problem) for problem in problems] == ["--x: `a.b` is not a table; nothing can be set in it"]
+    assert [str(problem) for problem in problems] == [
+        "--x: `a.b` is not a table, so keys in it cannot be set"
+    ]
 
 
 def test_a_scenario_runs_with_what_the_options_say(folder: Folder) -> None:

@@ -101,7 +101,7 @@ def test_stages_of_one_population_replace_what_the_file_says(folder: Folder) -> 
     staged = "[[population]]\nname = 'x'\nload = { stages = [{ for = '%s', connections = 2 }] }\n"
     assert planned_users(folder.load(HEAD + staged % "4s")) == 2
     assert folder.mistakes(HEAD + staged % "5s") == [
-        "mine.toml:13: `duration` is the same for all populations; write it only in [load] of the file"
+        "mine.toml:13: `duration` is the same for all populations; move it to [load] of the file"
     ]
 
 
@@ -117,10 +117,10 @@ def test_only_populations_may_say_a_protocol(folder: Folder) -> None:
     ("text", "sentence"),
     [
         ("[[population]]\nload = {}\n", "11: a population needs a `name`"),
-        ("[[population]]\nname = 'a b'\n", '12: "a b" cannot name a population'),
+        ("[[population]]\nname = 'a b'\n", '12: "a b" cannot be the name of a population'),
         (
             "[[population]]\nname = 'x'\n[[population]]\nname = 'x'\n",
-            '14: there are two populations named "x"',
+            '14: two populations have the name "x"',
         ),
         (
             "[[population]]\nname = 'x'\nconnections = 3\n",
@@ -130,7 +130,7 @@ def test_only_populations_may_say_a_protocol(folder: Folder) -> None:
         ("[[population]]\nname = 'x'\nload = { connectons = 3 }\n", "13: unknown key `connectons`"),
         (
             "[[population]]\nname = 'x'\ntraffic = { rate = '5/s' }\n",
-            "13: `rate` and `every` both say how often",
+            "13: `rate` and `every` both set how often",
         ),
         (
             "[[population]]\nname = 'x'\nload = { warmup = '2s' }\n",
@@ -150,31 +150,34 @@ def test_only_populations_may_say_a_protocol(folder: Folder) -> None:
         ),
         (
             STAGED.replace("turns.lost", "turns.lost[ask]"),
-            "16: `turns.lost[x/ask]`: no turn of the kind `ask`",
+            "16: `turns.lost[x/ask]`: the scenario sends no turn of the kind `ask`",
         ),
         (
             "[[population]]\nname = 'y'\n" + STAGED.replace("turns.lost", "turns.lost[ask]"),
-            "18: `turns.lost[x/ask]`: no turn of the kind `ask`",
+            "18: `turns.lost[x/ask]`: the scenario sends no turn of the kind `ask`",
         ),
-        (STAGED + "[population.traffic]\nturns = 0\n", "16: `turns.lost[x]` can never be measured"),
+        (STAGED + "[population.traffic]\nturns = 0\n", "16: `turns.lost[x]` cannot be measured"),
         (
             "[[population]]\nname = 'x'\nchaos = { slow_readers = { share = '10%', rate = '4KiB/s' } }\n",
             "13: `slow_readers` cannot be used with [[population]]",
         ),
         (
             "[[population]]\nname = 'x'\nload = { connections = 30000 }\n",
-            "13: more connections than the limit",
+            "13: the scenario plans more connections than the limit",
         ),
         (
             "".join(f"[[population]]\nname = '{name}'\nload = {{ connections = 15000 }}\n" for name in "xy"),
-            "11: together more connections than the limit of 20,000",
+            "11: the populations together plan more connections than the limit of 20,000",
         ),
         (
             "".join(
                 f"[[population]]\nname = '{name}'\nload.connections = 9000\ntraffic.every = '100ms'\n"
                 for name in "xy"
             ),
-            "11: together 180,000/s of turns is more than the limit of 100,000/s",
+            (
+                "11: the populations together send too much: a rate of 180,000/s turns is above the limit of"
+                " 100,000/s"
+            ),
         ),
         (
             "".join(f"[[population]]\nname = 'p{n}'\n" for n in range(9)),
@@ -182,31 +185,31 @@ def test_only_populations_may_say_a_protocol(folder: Folder) -> None:
         ),
         (
             "[thresholds]\n'turns.complete[x].ratio' = '> 1%'\n",
-            "12: `turns.complete[x].ratio`: no turn of the kind",
+            "12: `turns.complete[x].ratio`: the scenario sends no turn of the kind",
         ),
         (
             TWO + "[thresholds]\n'ping.rtt[asker].p95' = '< 1s'\n",
-            "no population is named `asker`; did you mean `askers`?",
+            "no population has the name `asker`; did you mean `askers`?",
         ),
         (
             TWO + "[thresholds]\n'turns.lost[askr/ask]' = '< 1'\n",
-            "no population is named `askr`; did you mean `askers`?",
+            "no population has the name `askr`; did you mean `askers`?",
         ),
-        (TWO + "[thresholds]\n'turns.lost[askers/ask]' = '< 1'\n", "no turn of the kind `ask` is sent"),
+        (TWO + "[thresholds]\n'turns.lost[askers/ask]' = '< 1'\n", "sends no turn of the kind `ask`"),
         (
             TWO + "[thresholds]\n'turns.lost[askr]' = '< 1'\n",
-            "no turn of the kind `askr` is sent; did you mean `askers`?",
+            "the scenario sends no turn of the kind `askr`; did you mean `askers`?",
         ),
         (
             TWO + "[thresholds]\n'conversation.time[a].p50' = '< 1s'\n",
-            "no conversation is named `a`; known here: listeners",
+            "no conversation has the name `a`; known here: listeners",
         ),
-        (TWO + "[thresholds]\n'connections.ready.peak[askers]' = '> 1'\n", "names nothing that is measured"),
+        (TWO + "[thresholds]\n'connections.ready.peak[askers]' = '> 1'\n", "is not a metric"),
         (
             TWO + "[thresholds]\n'connections.ready[askers].peak' = '> 1'\n",
-            "it exists only for all populations together",
+            "this metric exists only for all populations together",
         ),
-        (TWO + "[thresholds]\n'turns.lost[listeners]' = '< 1'\n", "can never be measured: without [traffic]"),
+        (TWO + "[thresholds]\n'turns.lost[listeners]' = '< 1'\n", "cannot be measured: without [traffic]"),
     ],
 )
 def test_mistakes_are_told_with_their_line(folder: Folder, text: str, sentence: str) -> None:
@@ -218,7 +221,10 @@ def test_a_population_is_not_called_as_a_kind_of_turn(folder: Folder) -> None:
     kinds = f"protocol = {{ events = {{ turn = ['id'], count = 1 }}, {ask} }}\n"
     mixed = HEAD.replace('protocol = "agent-events"\n', kinds) + "mix = { ask = 1 }\n"
     assert folder.mistakes(mixed + "[[population]]\nname = 'ask'\n") == [
-        'mine.toml:13: "ask" is also the name of a kind of turn; thresholds could mean either'
+        (
+            'mine.toml:13: "ask" is also the name of a kind of turn; rename one, because thresholds use both'
+            " names"
+        )
     ]
     talk = mixed.replace("mix = { ask = 1 }\n", "").replace("[load]", '[load]\nmodel = "closed"')
     said = "[[conversation]]\nname = 'chat'\nsteps = [{ turn = 'ask' }]\n"
@@ -231,7 +237,9 @@ def test_a_population_is_not_called_as_a_kind_of_turn(folder: Folder) -> None:
     assert len(folder.load(talk + said + judged + "[[population]]\nname = 'x'\n").thresholds) == 3
     stage = 'stages = [{ for = "4s", connections = 1, thresholds = { "connections.ready" = "> 0" } }]'
     staged = HEAD.replace('duration = "4s"', stage) + "[[population]]\nname = 'x'\n"
-    assert any("with [[population]] a stage has no thresholds" in told for told in folder.mistakes(staged))
+    assert any(
+        "with [[population]], write the thresholds of stages" in told for told in folder.mistakes(staged)
+    )
 
 
 def test_what_a_stage_of_a_population_promises_is_of_that_population(folder: Folder) -> None:
@@ -254,19 +262,19 @@ def test_what_an_option_sets(folder: Folder) -> None:
     )
     assert wrong == [
         "--set population.askers.load.connectons=7: unknown key `connectons`; did you mean `connections`?",
-        "--set population.bskers.load.x=1: no population is named `bskers`; did you mean `askers`?",
+        "--set population.bskers.load.x=1: no population has the name `bskers`; did you mean `askers`?",
     ]
     (none,) = folder.mistakes(HEAD, sets=("population.x.load.connections=1",))
-    assert none.endswith("no population is named `x`; the scenario has no [[population]]")
+    assert none.endswith("no population has the name `x`; the scenario has no [[population]]")
     (own,) = folder.mistakes(HEAD + TWO, connections=9)
-    assert own.startswith("--connections: each population has a `connections` of its own; write --set popul")
+    assert own.startswith("--connections: each population has its own `connections`; write --set popul")
     hidden = folder.mistakes(
         HEAD + TWO, sets=("population.askers.target.headers.X=s3cr3t", "population.askers.target.z=1")
     )
     assert "s3cr3t" not in "".join(hidden)
     assert "must be a list of tables" in folder.mistakes(HEAD + "[population]\n")[0]
     told = folder.mistakes("population = [3]\n" + HEAD, sets=("population.x.y=1",))
-    assert any("no population is named" in each for each in told)
+    assert any("no population has the name" in each for each in told)
 
 
 def test_all_of_it_reaches_the_workers_and_no_secret_the_files(folder: Folder) -> None:
@@ -298,7 +306,7 @@ def test_secrets_of_every_population_are_known(folder: Folder) -> None:
 def test_explain_tells_of_each(folder: Folder) -> None:
     told = {section.title: section.lines for section in explain(folder.load(HEAD + TWO), sent_size)}
     assert told["mine"][0] == "2 populations: 3 listeners, 2 askers"
-    assert told["listeners: Turns"][0] == "none: connections open and stay open, and nothing is sent"
+    assert told["listeners: Turns"][0] == "none: connections stay open, and nothing is sent"
     assert any("of user 3" in line for line in told["askers: Message"])
     assert any("(user 3" in line or "user 3 at" in line for line in told["askers: Turns"])
     assert "askers: Not measurable" in told

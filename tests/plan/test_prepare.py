@@ -108,7 +108,7 @@ def test_steps_are_explained(folder: Folder) -> None:
         ),
         (
             "room: PUT https://api.host/rooms, 201 within 10 s, gives {prepared.room}, before each "
-            "connection; taken back by DELETE /rooms/{prepared.room}"
+            "connection; undone by DELETE /rooms/{prepared.room}"
         ),
     )
     (drawn,) = [each for each in sections if each.title == "One turn"]
@@ -119,51 +119,60 @@ def test_steps_are_explained(folder: Folder) -> None:
 @pytest.mark.parametrize(
     ("step", "sentence"),
     [
-        ("get = '/a'\nname = 'a b'", "cannot name a step"),
+        ("get = '/a'\nname = 'a b'", "cannot be the name of a step"),
         ("get = '/a'", "a step needs a `name`"),
-        ("name = 'a'", "a request needs the URL under one of `get`, `post`"),
-        ("name = 'a'\nget = '/a'\nput = '/b'", "not of `get` and `put`"),
+        ("name = 'a'", "a request needs its URL under exactly one of `get`, `post`"),
+        ("name = 'a'\nget = '/a'\nput = '/b'", "not under `get` and `put`"),
         ("name = 'a'\nget = 'rooms'", "must be a path that begins with /"),
         ("name = 'a'\nget = '//host/a'", "must be a path that begins with /"),
-        ("name = 'a'\nget = '/a b'", "must not hold a space or a `#`"),
-        ("name = 'a'\nget = 'http:///a'", "names no host"),
-        ("name = 'a'\nget = 'http://[a'", "names no host"),
-        ("name = 'a'\nget = 'http://a..b/'", "names a host that no name server can hold"),
-        ("name = 'a'\npost = '/a'\njson = 1\nform = { a = 'b' }", "`form` and `json` are both a body"),
+        ("name = 'a'\nget = '/a b'", "must not contain a space or a `#`"),
+        ("name = 'a'\nget = 'http:///a'", "has no host"),
+        ("name = 'a'\nget = 'http://[a'", "has no host"),
+        ("name = 'a'\nget = 'http://a..b/'", "contains an invalid host name"),
+        ("name = 'a'\npost = '/a'\njson = 1\nform = { a = 'b' }", "`form` and `json` both set the body"),
         ("name = 'a'\nget = '/a'\njson = 1", "a `get` request has no body"),
         ("name = 'a'\ndelete = '/a'\nform = { a = 'b' }", "a `delete` request has no body"),
-        ("name = 'a'\nget = '/a'\nheaders = { 'a b' = 'c' }", "cannot name a header"),
-        ('name = "a"\nget = "/a"\nheaders = { a = "c\\nd" }', "has characters that no header can have"),
-        ("name = 'a'\nget = '/a'\nexpect = 99", "must be a status from 200 to 599"),
-        ("name = 'a'\nget = '/a'\nexpect = []", "must be a status from 200 to 599"),
-        ("name = 'a'\nget = '/a'\nexpect = [true]", "must be a status from 200 to 599"),
-        ("name = 'a'\npost = '/a'\njson = 2026-01-01", "must be a value of JSON"),
-        ("name = 'a'\nget = '/a'\nkeep = { 'a-b' = 'c' }", "is not a name of a value"),
+        ("name = 'a'\nget = '/a'\nheaders = { 'a b' = 'c' }", "cannot be the name of a header"),
+        (
+            'name = "a"\nget = "/a"\nheaders = { a = "c\\nd" }',
+            "contains characters that are not allowed in a header",
+        ),
+        ("name = 'a'\nget = '/a'\nexpect = 99", "must be an HTTP status from 200 to 599"),
+        ("name = 'a'\nget = '/a'\nexpect = []", "must be an HTTP status from 200 to 599"),
+        ("name = 'a'\nget = '/a'\nexpect = [true]", "must be an HTTP status from 200 to 599"),
+        ("name = 'a'\npost = '/a'\njson = 2026-01-01", "must be a JSON value"),
+        ("name = 'a'\nget = '/a'\nkeep = { 'a-b' = 'c' }", "cannot be the name of a value"),
         ("name = 'a'\nget = '/a'\nkeep = { a = 'c..d' }", "is not a place in an answer"),
-        ("name = 'a'\nget = '/a'\nkeep = { a = 'header:' }", "names no header"),
+        ("name = 'a'\nget = '/a'\nkeep = { a = 'header:' }", "does not name a header"),
         (
             "name = 'a'\nget = '/a'\nkeep = { " + ", ".join(f"a{n} = 'b'" for n in range(17)) + " }",
             "16 values",
         ),
-        ("name = 'a'\nget = '/{prepared.b}'", "{prepared.b} is not kept by a step before this one"),
+        (
+            "name = 'a'\nget = '/{prepared.b}'",
+            "this step uses {prepared.b}, but no earlier step has it in its `keep`",
+        ),
         ("name = 'a'\nget = '/{user.nobody}'", "there is no placeholder {user.nobody}"),
         (
             "name = 'a'\nget = '/{user.id}'\nonce = 'process'",
-            'a step that is done once = "process" is of no user',
+            'with once = "process" a step belongs to no user',
         ),
         (
             "name = 'a'\nget = '/a'\nundo = { delete = '/{prepared.b}' }",
-            "no step up to this one keeps {prepared.b}",
+            "neither this step nor an earlier step has {prepared.b} in its `keep`",
         ),
         (
             BOTH_OFTEN,
-            "is kept more often than this step is done",
+            "this step runs less often",
         ),
-        ("name = 'a'\nget = '/a'\n[[prepare]]\nname = 'a'\nget = '/b'", 'there are two steps named "a"'),
-        ("\n[[prepare]]\n".join(f"name = 'a{n}'\nget = '/a'" for n in range(17)), "there may be 16 steps"),
+        ("name = 'a'\nget = '/a'\n[[prepare]]\nname = 'a'\nget = '/b'", 'two steps have the name "a"'),
+        (
+            "\n[[prepare]]\n".join(f"name = 'a{n}'\nget = '/a'" for n in range(17)),
+            "[[prepare]] may have at most 16 steps",
+        ),
         (
             "name = 'a'\nget = '/a'\n[thresholds]\n'prepare.time[b].p95' = '< 1s'",
-            "no step is named `b`; known here: a",
+            "no step of [[prepare]] has the name `b`; known here: a",
         ),
     ],
 )
@@ -174,14 +183,14 @@ def test_mistakes_in_a_step(folder: Folder, step: str, sentence: str) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ('path = "rooms"', "must begin with / and hold no space"),
+        ('path = "rooms"', "must begin with / and contain no space"),
         ('path = "/{prepared.room}"', "there is no placeholder {prepared.room}"),
         ('query = { a = "{prepared.room}" }', "there is no placeholder {prepared.room}"),
         ('proxy = "https://proxy"', "must be `environment`, `none`, or a URL such as"),
         ('proxy = "http://[a"', "must be `environment`, `none`, or a URL such as"),
         ("follow_redirects = 11", "from 0 to 10"),
-        ('url = "simulator"', "the simulator serves no HTTP"),
-        ("[thresholds]\n'prepare.time[b].p95' = '< 1s'", "there is no [[prepare]]"),
+        ('url = "simulator"', "the simulator does not serve HTTP"),
+        ("[thresholds]\n'prepare.time[b].p95' = '< 1s'", "the scenario has no [[prepare]]"),
     ],
 )
 def test_mistakes_around_the_steps(folder: Folder, text: str, sentence: str) -> None:
@@ -194,9 +203,9 @@ def test_mistakes_around_the_steps(folder: Folder, text: str, sentence: str) -> 
     ("auth", "sentence"),
     [
         ("kind = 'jwt', key_file = 'k'", "write algorithm ="),
-        ("kind = 'jwt', secret_env = 'A', refresh = '1s'", "`refresh` has no meaning"),
+        ("kind = 'jwt', secret_env = 'A', refresh = '1s'", "remove `refresh`"),
         ("kind = 'token', token_env = 'A', refresh = '1s'", "`refresh` needs `token_command`"),
-        ("kind = 'token', token_env = 'A', algorithm = 'RS256'", "`algorithm` has no meaning"),
+        ("kind = 'token', token_env = 'A', algorithm = 'RS256'", "remove `algorithm`"),
         ("kind = 'oauth2', secret_env = 'A'", 'kind = "oauth2" needs `token_url`'),
         ("kind = 'oauth2', token_url = 'https://a', client_id = 'b'", 'kind = "oauth2" needs `secret_env`'),
         (
@@ -212,7 +221,7 @@ def test_mistakes_in_a_credential_that_is_fetched(folder: Folder, auth: str, sen
 def test_the_key_of_a_credential_is_looked_for_and_taken_out(folder: Folder) -> None:
     scenario = folder.load(HEAD + "auth = { kind = 'jwt', key_file = 'k.pem', algorithm = 'ES256' }\n")
     (problem,) = missing_secrets(scenario, {})
-    assert "takes the key" in str(problem)
+    assert "reads the key" in str(problem)
     folder.write("k.pem", "a key\n")
     assert missing_secrets(scenario, {}) == []
     assert secrets_of(scenario.target, {}) == ["a key"]

@@ -145,21 +145,21 @@ def test_the_least_protocol_counts_answers_in_order(folder: Folder) -> None:
 @pytest.mark.parametrize(
     ("text", "sentences"),
     [
-        ("", ["0: events are matched by id: `turn` must name its path"]),
-        ('name = "a b"\n[events]\nmatch = "order"', ["1: `name` must be of letters"]),
+        ("", ["0: events are matched by id: write the path of the id as `turn`"]),
+        ('name = "a b"\n[events]\nmatch = "order"', ["1: `name` must consist of letters"]),
         ("[events]\nturn = ['a..b']", ['2: "a..b" is not a path; write keys and dots']),
         ("[events]\nturn = ['a b']", ['2: "a b" is not a path']),
-        ("[events]\nturn = ['a.b.c.d.e.f.g.h.i']", ['2: "a.b.c.d.e.f.g.h.i" is deeper than 8 keys']),
+        ("[events]\nturn = ['a.b.c.d.e.f.g.h.i']", ['2: the path "a.b.c.d.e.f.g.h.i" has more than 8 keys']),
         (
             "[events]\nturn = ['id']\nend = ['x']",
-            ["3: `end` names event types, but [events] has no `type`, the path of the type"],
+            ["3: `end` names event types; add `type` to [events], the path of the type in an event"],
         ),
         ("[events]\nturn = ['id']\npairs = [['a', 'b']]", ["3: `pairs` names event types"]),
         (
             "[events]\nformat = 'opaque'\nturn = ['id']\nend = ['x']",
-            ['3: `turn` cannot be found in payloads of format "opaque"'],
+            ['3: remove `turn`: loadtest does not read payloads with format = "opaque"'],
         ),
-        ("[events]\nformat = 'opaque'\nmatch = 'id'", ['3: payloads of format "opaque" carry no id']),
+        ("[events]\nformat = 'opaque'\nmatch = 'id'", ['3: with format = "opaque" loadtest cannot read ids']),
         (
             "[events]\nformat = 'xml'\nturn = ['id']",
             ['2: `format` cannot be "xml"; known here: json, opaque'],
@@ -174,10 +174,16 @@ def test_the_least_protocol_counts_answers_in_order(folder: Folder) -> None:
             "[events]\nturn = ['id']\ntype = ['t']\nend = ['x']\nignore = ['x']",
             ['5: "x" cannot be in both `end` and `ignore`'],
         ),
-        ("[events]\nmatch = 'order'\npairs = [['a']]", ["3: `pairs` must hold pairs such as"]),
-        ("[events]\nmatch = 'order'\npairs = 'a'", ["3: `pairs` must hold pairs such as"]),
-        ("[events]\nmatch = 'order'\nmessage = 'x'", ["3: unknown key `message`; it belongs to [turn]"]),
-        ("[events]\nmatch = 'order'\n[turn]\nend = ['x']", ["4: unknown key `end`; it belongs to [events]"]),
+        ("[events]\nmatch = 'order'\npairs = [['a']]", ["3: `pairs` must be a list of pairs such as"]),
+        ("[events]\nmatch = 'order'\npairs = 'a'", ["3: `pairs` must be a list of pairs such as"]),
+        (
+            "[events]\nmatch = 'order'\nmessage = 'x'",
+            ["3: unknown key `message`; this key belongs to [turn]"],
+        ),
+        (
+            "[events]\nmatch = 'order'\n[turn]\nend = ['x']",
+            ["4: unknown key `end`; this key belongs to [events]"],
+        ),
         ("[events]\nmatch = 'order'\n[turn]\nencoding = 'hex'", ['4: `encoding` cannot be "hex"']),
         ("[events]\nmatch = 'order'\n[turn]\nid = 'x'", ["4: `id` must contain {uuid} or {turn.number}"]),
         (
@@ -194,7 +200,7 @@ def test_the_least_protocol_counts_answers_in_order(folder: Folder) -> None:
                 "turn.id = 'x'\nturn.message = '{turn.ide} {ready.kept} {data.any} {user.any}'"
             ),
             [
-                "1: a step has one of",
+                "1: a step must have exactly one of",
                 "2: `turn` must be a list",
                 "3: `id` must contain",
                 "4: there is no placeholder {turn.ide}; did you mean `turn.id`?",
@@ -208,7 +214,7 @@ def test_the_least_protocol_counts_answers_in_order(folder: Folder) -> None:
         ("[events]\nmatch = 'order'\n[connect]\npath = 'ws'", ["4: `path` must begin with `/`"]),
         (
             "[events]\nmatch = 'order'\n[connect]\npath = '/a b'",
-            ["4: `path` must begin with `/` and hold no space"],
+            ["4: `path` must begin with `/` and contain neither spaces"],
         ),
         (
             "[events]\nmatch = 'order'\n[connect]\npath = '/{user.id}'",
@@ -220,11 +226,11 @@ def test_the_least_protocol_counts_answers_in_order(folder: Folder) -> None:
         ),
         (
             "[events]\nmatch = 'order'\n[connect]\nready = [{}]",
-            ["4: a step has one of `wait`, `send` and `pause`, not 0"],
+            ["4: a step must have exactly one of `wait`, `send` and `pause`, not 0"],
         ),
         (
             "[events]\nmatch = 'order'\n[connect]\nready = [{send = 'x', pause = '1s'}]",
-            ["4: a step has one of"],
+            ["4: a step must have exactly one of"],
         ),
         (
             "[events]\nmatch = 'order'\n[connect]\nready = [{send = 'x', within = '1s', keep = {a = 'b'}}]",
@@ -232,7 +238,7 @@ def test_the_least_protocol_counts_answers_in_order(folder: Folder) -> None:
         ),
         (
             "[events]\nmatch = 'order'\n[connect]\nready = [{wait = {}}]",
-            ["4: `wait` must say what to look for"],
+            ["4: `wait` is empty; write what to look for"],
         ),
         (
             "[events]\nmatch = 'order'\n[connect]\nready = [{wait = {'a..b' = 'x'}}]",
@@ -240,7 +246,7 @@ def test_the_least_protocol_counts_answers_in_order(folder: Folder) -> None:
         ),
         (
             "[events]\nmatch = 'order'\n[connect]\nready = [{wait = {a='b'}, keep = {'x y' = 'z', k = '.'}}]",
-            ['4: "x y" cannot be kept', '4: "." is not a path'],
+            ['4: "x y" cannot be the name of a kept value', '4: "." is not a path'],
         ),
         (
             "events.match = 'order'\n\n\nconnect.ready = [{send='{ready.x}'}, {wait={a='b'}, keep={x='y'}}]",
@@ -254,7 +260,7 @@ def test_the_least_protocol_counts_answers_in_order(folder: Folder) -> None:
             "[events]\nmatch = 'order'\n[connect]\nleave = {wait = {t = 'p', keep = {a = 'b'}}, x = 1}",
             [
                 "4: `leave` needs `send`",
-                "4: the `wait` of `leave` cannot have `keep`",
+                "4: remove `keep` from the `wait` of `leave`",
                 "4: unknown key `x`",
             ],
         ),

@@ -130,7 +130,7 @@ def test_every_key_of_a_turn_is_told(name: str) -> None:
 
 
 BOTH = "keeps desk.id as {kept.desk}, user as {kept.user}"
-NUMBER = "reach the number that one of them says at chunks"
+NUMBER = "reaches the value at chunks"
 
 
 def test_the_whole() -> None:
@@ -138,15 +138,18 @@ def test_the_whole() -> None:
         "name: every  has every key",
         "path: /desk",
         "subprotocols: v1, v2",
-        "ready: after its steps: 3",
+        "ready: after 3 ready steps",
         f"ready step 1: waits for type = welcome, within 5 s; {BOTH}",
         f"ready step 2: sends {'{x}' * 33}{{...",
         "ready step 3: pauses 1 ms",
-        "auth_errors: the credential is refused by denied",
-        "heartbeat: ping is answered by pong; keeps n as {kept.n}",
-        "heartbeat: every 30s sends hb; dead without op = 11 within 10 s; keeps m as {kept.m}",
-        "heartbeat: every {kept.i}ms sends hb; no answer is awaited",
-        "leave: sends bye, then closes when over has come",
+        "auth_errors: the target refuses the credential with denied",
+        "heartbeat: answers ping with pong; keeps n as {kept.n}",
+        (
+            "heartbeat: every 30s sends hb; gives up the connection without op = 11 within 10 s; keeps m as"
+            " {kept.m}"
+        ),
+        "heartbeat: every {kept.i}ms sends hb; loadtest expects no answer",
+        "leave: sends bye, then closes after over",
         "id of a turn: {turn.number}",
         "frames sent: binary",
         "message: one",
@@ -154,27 +157,27 @@ def test_the_whole() -> None:
         "message: then waits for stored, as long as the turn may take",
         "message: then pauses 1 ms",
         "message: two",
-        "events: text, matched in order, in which the target answers",
+        "events: text, matched in order; the target answers in order",
         "pattern: (?P<type>.)(?P<turn>.)",
-        "adopt: `made.id` of made is the target's own name of a turn",
+        "adopt: the target's own id of a turn is `made.id` of made",
         "first: note",
         "audio: sound",
-        f"end: type = closed or all of a and b or when its chunk {NUMBER}",
+        f"end: type = closed or all of a and b or when the number of its chunk {NUMBER}",
         "fail: bad",
         "refuse: busy",
         "required: note and closed",
         "pairs: on with off",
         "order: note and then *",
         "ignore: type = news",
-        "answer: please is answered by here",
+        "answer: answers please with here",
         "keep: of type = closed: id as {kept.last}",
         "keep: of type = tick: n as {kept.tick}",
         "keep: of type = news: n as {kept.news}",
         "lost, duplicate, out of order: n, from 1 on",
         "foreign: user",
-        "audience: users for whom {user.room} is the same get each other's events",
-        "age: from at (ms) to arrival, by two clocks",
-        "needs of the scenario: {user.room}: columns of its target.identities or traffic.data",
+        "audience: users with the same {user.room} get each other's events",
+        "age: the time from at (ms) to arrival, by two clocks",
+        "needs of the scenario: {user.room} must be columns of its target.identities or traffic.data",
     ]
 
 
@@ -185,11 +188,11 @@ def test_a_kind_of_turn_tells_what_it_has_of_its_own() -> None:
     cancelled = {"type": "cancelled", "keep": {"by": "by"}}
     cancel = TurnKind(turn=TurnShape(message="cancel"), events=replace(events, end=(cancelled,), count=2))
     lines = told(replace(plain, turns={"ask": ask, "cancel": cancel}))
-    assert "end: closed or when its events reach the number that one of them says at n" in lines
+    assert "end: closed or when the number of its events reaches the value at n" in lines
     assert [line for line in lines if "[" in line] == [
         "message[ask]: as [turn]",
         "message[cancel]: cancel",
-        "end[cancel]: type = cancelled or when its events reach 2",
+        "end[cancel]: type = cancelled or after 2 events",
         "keep[cancel]: of type = cancelled: by as {kept.by}",
     ]
 
@@ -197,9 +200,10 @@ def test_a_kind_of_turn_tells_what_it_has_of_its_own() -> None:
 def test_what_the_scenario_must_have_is_told() -> None:
     lines = told(Protocol(name="x", turn=TurnShape(message="{user.desk} {data.topic}")))
     assert lines[-1] == (
-        "needs of the scenario: {data.topic}, {user.desk}: columns of its target.identities or traffic.data"
+        "needs of the scenario: {data.topic}, {user.desk} must be columns of its target.identities or"
+        " traffic.data"
     )
-    assert "message: none: the scenario or its code gives the message" in told(Protocol(name="x"))
+    assert "message: none: the scenario or its code must give the message" in told(Protocol(name="x"))
 
 
 def test_secrets_are_named_and_not_told() -> None:
@@ -208,7 +212,7 @@ def test_secrets_are_named_and_not_told() -> None:
     )
     message = '{"pin":"{env.PIN}","filler":"' + "x" * 40 + '","password":"hush-hush-hush","n":{turn.number}}'
     lines = told(Protocol(name="x", connect=connect, turn=TurnShape(message=message)))
-    assert lines[-1] == "needs of the environment: the variables BADGE, PIN; their values are not shown"
+    assert lines[-1] == "needs of the environment: the environment variables BADGE, PIN (values not shown)"
     assert "hush" not in "".join(lines)
 
 

@@ -70,7 +70,7 @@ def test_a_name_that_no_file_may_have_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("url", ["ws://me:word@host/ws", "wss://host/?token=zq81kx", "ws://me@host"])
 def test_a_secret_is_not_written_into_a_file(url: str) -> None:
-    with pytest.raises(ConfigError, match="would stand in the scenario's file"):
+    with pytest.raises(ConfigError, match="would be written into the scenario"):
         starting_files(url)
     assert starting_files("ws://host/?room=1")
 

@@ -100,10 +100,15 @@ def test_a_protocol_may_stand_in_the_scenario(folder: Folder) -> None:
         ),
         (
             "protocol = 'agent-event'\n[target]\nurl = 'simulator'",
-            ["mine.toml:1: `protocol`: there is no file `agent-event` and no protocol of that name; did"],
+            [
+                (
+                    "mine.toml:1: `protocol`: there is neither a file nor a shipped protocol named"
+                    " `agent-event`; did"
+                )
+            ],
         ),
         ("protocol = 'agent-events'", ["mine.toml: `url` is missing"]),
-        ("name = 'a/b'\n" + HEAD, ["mine.toml:1: `name` must be of letters"]),
+        ("name = 'a/b'\n" + HEAD, ["mine.toml:1: `name` must consist of letters"]),
         ("burst = 5\n" + HEAD, ["mine.toml:1: unknown key `burst`; it belongs to [traffic]"]),
         ("trafic = 5\n" + HEAD, ["mine.toml:1: unknown key `trafic`; did you mean `traffic`?"]),
         (HEAD + "[[stage]]", ["mine.toml:4: unknown key `stage`; stages are a list in [load]"]),
@@ -111,7 +116,7 @@ def test_a_protocol_may_stand_in_the_scenario(folder: Folder) -> None:
             "traffic = 5\n" + HEAD,
             ["mine.toml:1: `traffic` must be a table", "mine.toml:1: the open model needs `every`"],
         ),
-        ("a = ", ["mine.toml:1: this is not TOML: invalid value"]),
+        ("a = ", ["mine.toml:1: this is not valid TOML: invalid value"]),
     ],
 )
 def test_mistakes_are_told_with_their_line(folder: Folder, text: str, sentences: list[str]) -> None:

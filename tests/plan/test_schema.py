@@ -123,7 +123,7 @@ def test_a_run_keeps_the_name_it_has_always_kept(folder: Folder) -> None:
 def test_both_names_at_once_are_a_mistake_unless_an_option_gives_one(folder: Folder) -> None:
     both = "[load]\nreconnect = { most = '3s', max_delay = '4s' }"
     assert folder.mistakes(HEAD + both) == [
-        "mine.toml:5: `most` is the same as `max_delay`; leave one out",
+        "mine.toml:5: `most` means the same as `max_delay`; remove one of them",
     ]
     old = HEAD + "[load]\nreconnect = { most = '3s' }"
     found = folder.load(old, sets=("load.reconnect.max_delay=7s",)).load.reconnect

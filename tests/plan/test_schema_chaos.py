@@ -90,7 +90,7 @@ def test_faults_of_the_simulator_are_kept_with_the_target(folder: Folder) -> Non
             [
                 "5: `first` must be more than 0",
                 "5: `factor` must be a number from 1 to 100, not 0.5",
-                '5: `jitter`: "200%" is more than the whole',
+                '5: `jitter`: "200%" is more than 100%',
                 "5: `tries` must be a whole number from 1 to 10000, not 0",
                 "5: unknown key `frist`; did you mean `first`?",
             ],
@@ -118,7 +118,7 @@ def test_faults_of_the_simulator_are_kept_with_the_target(folder: Folder) -> Non
         ),
         (
             "[chaos]\ncut = { share = '5%', at = '30s' }",
-            ["5: the cut would come after the end of the run, which takes 30 s"],
+            ["5: the cut would come after the end of the run, which lasts 30 s"],
         ),
         (
             "[chaos]\nslow_readers = { share = '5%', rte = '1B/s' }",
@@ -127,7 +127,7 @@ def test_faults_of_the_simulator_are_kept_with_the_target(folder: Folder) -> Non
         *(
             (
                 f"[chaos]\nslow_readers = {{ share = '5%', rate = {rate} }}",
-                [f'5: `rate` must be a size a second, such as "4KiB/s", not {rate}'],
+                [f'5: `rate` must be a size per second, such as "4KiB/s", not {rate}'],
             )
             for rate in ('"4KiB"', '"4KiB/m"', "4096")
         ),
@@ -135,7 +135,10 @@ def test_faults_of_the_simulator_are_kept_with_the_target(folder: Folder) -> Non
         ("[chaos]\nslow_readers = { share = '5%', rate = '0B/s' }", ["5: `rate` must be more than 0"]),
         (
             "[chaos]\nleavers = { share = '5%' }\nmalformed = { share = '5%' }",
-            ["5: `leavers` is a share of turns, but no turn is sent", "6: `malformed` is a share of turns"],
+            [
+                "5: `leavers` is a share of turns, but the scenario sends no turns",
+                "6: `malformed` is a share of turns",
+            ],
         ),
         (TRAFFIC + "[chaos]\nleavers = {}", ["7: `leavers` needs `share`"]),
         (TRAFFIC + "[chaos]\nleavers = { share = '5%', at = '1s' }", ["7: unknown key `at`"]),
@@ -164,4 +167,4 @@ count = 1
 
 def test_answers_to_broken_messages_must_be_told_from_those_to_turns(folder: Folder) -> None:
     (told,) = folder.mistakes(ORDER + TRAFFIC + "[chaos]\nmalformed = { share = '5%' }\n")
-    assert told.startswith("mine.toml:14: `malformed` cannot be measured, since answers are matched by order")
+    assert told.startswith("mine.toml:14: remove `malformed`: answers are matched by order")

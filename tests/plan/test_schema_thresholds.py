@@ -118,17 +118,17 @@ def test_limits(folder: Folder) -> None:
         ("[thresholds]\n'connect.total.p95' = ['< 1s', 5]", "5: `connect.total.p95` must be text"),
         (
             "[thresholds]\n'connect.totl.p95' = '< 1s'",
-            '5: "connect.totl.p95" names nothing that is measured; did you mean',
+            '5: "connect.totl.p95" is not a metric; did you mean',
         ),
         (
             "[thresholds]\n'connect.total.p99.9' = '< 1s'\n'connect.total.p99_9' = '< 1s'",
-            "6: `connect.total.p99_9` is the same as",
+            "6: `connect.total.p99_9` means the same as",
         ),
         (
             "[abort]\nafter = '1s'",
             "5: `after` says from when the rules of [abort] count, but there is no rule",
         ),
-        ("[abort]\n'connections.refused' = 'many'", '5: "many" is not an operator and a value'),
+        ("[abort]\n'connections.refused' = 'many'", '5: "many" is not an operator with a value'),
         ("[limits]\nusers = 5", "5: unknown key `users`"),
     ],
 )
@@ -165,11 +165,11 @@ def test_how_runs_are_compared(folder: Folder) -> None:
         ('primary = "turns.lost"', "`primary` must be a list of text"),
         (
             f"primary = {[f'turns.{name}' for name in TURNS[:7]]}",
-            "`primary` may name 6 metrics at most, not 7",
+            "`primary` may name at most 6 metrics, not 7",
         ),
-        ('smallest_effect = "0%"', "`smallest_effect` must be a share between 0 and 100 %"),
-        ('smallest_effect = "100%"', "must be a share between 0 and 100 %"),
-        ("smallest_effect = 5", "must be a share between 0 and 100 %"),
+        ('smallest_effect = "0%"', "`smallest_effect` must be above 0 and below 100 %"),
+        ('smallest_effect = "100%"', "must be above 0 and below 100 %"),
+        ("smallest_effect = 5", "must be above 0 and below 100 %"),
         ('smallest_effect = "five"', '`smallest_effect`: "five" is not a ratio'),
         ('"turns.lots" = "5%"', 'did you mean "turns.lost"?'),
         ('"turns.lost" = "x"', '`turns.lost`: "x" is not a ratio'),

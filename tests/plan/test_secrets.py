@@ -34,7 +34,7 @@ def test_the_secret_of_a_jwt(folder: Folder) -> None:
     scenario = folder.load(HEAD + 'auth = { kind = "jwt", secret_env = "S" }')
     (problem,) = missing_secrets(scenario, {})
     assert str(problem).startswith(
-        "S: this environment variable must hold the secret that tokens are signed with"
+        "S: this environment variable is not set; it must contain the secret that signs the tokens"
     )
     assert missing_secrets(scenario, {"S": ""}) == [problem]
     assert missing_secrets(scenario, {"S": "x"}) == []
@@ -49,7 +49,7 @@ def test_a_token_of_the_environment_and_of_a_file(folder: Folder) -> None:
     assert missing_secrets(by_file, {}) == []
     folder.write("t", " \n")
     (problem,) = missing_secrets(by_file, {})
-    assert problem.sentence.endswith("is empty")
+    assert "the file is empty" in problem.sentence
 
 
 def test_every_variable_of_auth_is_looked_for_and_taken_out(folder: Folder) -> None:
@@ -114,7 +114,7 @@ def test_what_is_no_text_is_told_before_the_run(folder: Folder) -> None:
     minted = folder.load(HEAD + 'auth = { kind = "jwt", secret_env = "A" }')
     for scenario in (shown, minted):
         (problem,) = missing_secrets(scenario, {"A": "abc\udcff"})
-        assert str(problem) == "A: this environment variable holds bytes that are not UTF-8 text"
+        assert str(problem) == "A: the value of this environment variable is not UTF-8 text"
     (folder.path / "t").write_bytes(b"\xff\xfe")
     of_a_file = folder.load(HEAD + 'auth = { kind = "token", token_file = "t" }')
     (problem,) = missing_secrets(of_a_file, {})
@@ -164,12 +164,12 @@ def test_a_token_file_that_is_too_large_is_told(folder: Folder) -> None:
     (folder.path / "t").write_text("x" * (MAX_TOKEN_BYTES + 1))
     plan = folder.load(HEAD + 'auth = { kind = "token", token_file = "t" }')
     (problem,) = missing_secrets(plan, {})
-    assert str(problem).endswith("cannot be read from this file: it is larger than 64 KiB")
+    assert str(problem).endswith("cannot be read from this file: the file is larger than 64 KiB")
 
 
 def test_what_is_no_regular_file_is_read_by_nobody(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "t")
-    with pytest.raises(OSError, match="it is not a regular file"):
+    with pytest.raises(OSError, match="the file is not a regular file"):
         read_token(tmp_path / "t")
 
 

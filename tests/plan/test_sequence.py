@@ -76,7 +76,7 @@ def test_the_last_word_and_what_is_waited_for() -> None:
 
 def test_an_echo_and_a_subscription() -> None:
     assert drawn(count=1)[-1] == "us ← target   one event of the turn   (the turn is complete)"
-    assert drawn()[-1] == "us ← target   events, until we leave   (a subscription: the turn has no end)"
+    assert drawn()[-1] == "us ← target   events, until we leave   (a subscription: the turn never ends)"
 
 
 def test_a_long_message_is_cut() -> None:

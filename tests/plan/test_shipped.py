@@ -48,11 +48,11 @@ def test_a_shipped_name_goes_before_a_file_and_any_path_is_relative_to_its_base(
 @pytest.mark.parametrize(
     ("ref", "sentence"),
     [
-        ("ech", "there is no file `ech` and no protocol of that name; did you mean `echo`?"),
-        ("zzz", "and no protocol of that name; `loadtest protocols` lists those that ship"),
+        ("ech", "there is neither a file nor a shipped protocol named `ech`; did you mean `echo`?"),
+        ("zzz", "`loadtest protocols` lists the shipped protocols"),
         ("mine", "there is no protocol `mine`; did you mean the file `mine.toml`?"),
-        ("a\0b", "there is no file"),
-        ("x" * 5000, "there is no file `xxx"),
+        ("a\0b", "there is neither a file"),
+        ("x" * 5000, "there is neither a file nor a shipped protocol named `xxx"),
     ],
 )
 def test_what_is_neither_a_file_nor_a_name_is_told_with_the_nearest(

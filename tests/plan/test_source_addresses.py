@@ -46,14 +46,17 @@ def test_every_address_is_meant_once_in_the_order_of_writing(addresses: list[ipa
     [
         (
             "['localhost']",
-            'must hold addresses and networks such as "10.0.0.7" or "10.0.0.0/28", not "localhost"',
+            'must contain addresses and networks such as "10.0.0.7" or "10.0.0.0/28", not "localhost"',
         ),
-        ("['10.0.0.0/33']", "must hold addresses and networks"),
-        (f"['{ipaddress.IPv4Address(0)}']", "must hold addresses and networks"),
-        ("['224.0.0.1']", "must hold addresses and networks"),
+        ("['10.0.0.0/33']", "must contain addresses and networks"),
+        (f"['{ipaddress.IPv4Address(0)}']", "must contain addresses and networks"),
+        ("['224.0.0.1']", "must contain addresses and networks"),
         ("['10.0.0.0/8']", 'has 16777216 addresses in "10.0.0.0/8"; the maximum is 256'),
         ("['10.0.0.0/24', '10.0.1.0/28']", "has 268 addresses; the maximum is 256"),
-        ("['127.0.0.2', '::1']", "holds IPv4 and IPv6 addresses; a target is reached by one of them"),
+        (
+            "['127.0.0.2', '::1']",
+            "contains both IPv4 and IPv6 addresses; write only the kind that reaches the target",
+        ),
     ],
 )
 def test_what_no_connection_can_come_from_is_told(folder: Folder, written: str, sentence: str) -> None:

@@ -85,13 +85,13 @@ def test_urls_that_are_right(url: str) -> None:
         ("http://a", "must begin with ws:// or wss://, not http://; try ws://"),
         ("https://a", "not https://; try wss://"),
         ("ftp://a", "must begin with ws:// or wss://, not ftp://"),
-        ("ws://", "names no host"),
-        ("ws://a b", "must not hold a space"),
-        ("ws://a/#x", "must not hold a space or a `#`"),
+        ("ws://", "has no host"),
+        ("ws://a b", "must not contain a space"),
+        ("ws://a/#x", "must not contain a space or a `#`"),
         ("ws://a:99999", "is not a URL"),
         ("ws://[::1", "is not a URL"),
-        ("ws://a/{user.id}", "cannot have placeholders"),
-        ("ws://a\x00", "must not hold"),
+        ("ws://a/{user.id}", "cannot contain placeholders"),
+        ("ws://a\x00", "must not contain"),
     ],
 )
 def test_urls_that_are_wrong(url: str, sentence: str) -> None:
@@ -105,14 +105,23 @@ def test_urls_that_are_wrong(url: str, sentence: str) -> None:
         ("url = 'http://a'", "3: `url` must begin with ws:// or wss://"),
         ("url = 'ws://a'\nhost = 'a'", "4: unknown key `host`; the whole address is `url`"),
         ("url = 'ws://a'\nheaders = { 'a b' = 'x' }", '4: "a b" cannot be the name of a header'),
-        ("url = 'ws://a'\nheaders = { Host = 'x' }", "4: `Host` is written by loadtest itself, from `url`"),
+        (
+            "url = 'ws://a'\nheaders = { Host = 'x' }",
+            "4: `Host` is a header that loadtest writes itself, with the host of `url`",
+        ),
         (
             "url = 'ws://a'\nheaders = { Sec-WebSocket-Protocol = 'x' }",
-            "4: `Sec-WebSocket-Protocol` is written by loadtest itself; name what is offered in `subprotoc",
+            (
+                "4: `Sec-WebSocket-Protocol` is a header that loadtest writes itself; write the subprotocols"
+                " to offer in `subprotoc"
+            ),
         ),
         (
             "url = 'ws://a'\nheaders = { sec-websocket-extensions = 'x' }",
-            "4: `sec-websocket-extensions` is written by loadtest itself; permessage-deflate is offered by",
+            (
+                "4: `sec-websocket-extensions` is a header that loadtest writes itself; to offer"
+                " permessage-deflate, write"
+            ),
         ),
         (
             "url = 'ws://a'\nheaders = { Content-Length = '2' }",
@@ -120,18 +129,18 @@ def test_urls_that_are_wrong(url: str, sentence: str) -> None:
         ),
         (
             "url = 'ws://a'\nheaders = { Cookie = 'a=b' }\ncookies = { c = 'd' }",
-            "4: `Cookie` is written from `cookies`; leave one of them out",
+            "4: `Cookie` and `cookies` both set the cookies; remove one of them",
         ),
         (
             "url = 'ws://user:pw@a'\nheaders = { Authorization = 'x' }",
-            "3: credentials are given twice: in `url` and in `Authorization`",
+            "3: both `url` and `Authorization` contain credentials; remove one of them",
         ),
         (
             "url = 'ws://user:pw@a'\nauth = { kind = 'token', token_env = 'T' }",
-            "3: credentials are given twice: in `url` and in `auth`",
+            "3: both `url` and `auth` contain credentials; remove one of them",
         ),
-        ("url = 'ws://u%3Aser:pw@a'", "3: `url` has a user with a colon"),
-        ("url = 'ws://user:p%0Aw@a'", "3: `url` has a user with a colon, or a control character"),
+        ("url = 'ws://u%3Aser:pw@a'", "3: `url` has a colon in the user"),
+        ("url = 'ws://user:p%0Aw@a'", "3: `url` has a colon in the user, or a control character"),
         *(
             (
                 f"url = 'ws://a'\nconnect_to = '{wrong}'",
@@ -146,7 +155,7 @@ def test_urls_that_are_wrong(url: str, sentence: str) -> None:
         ("url = 'ws://a'\naddresses = 'random'", "4: `addresses`"),
         (
             "url = 'ws://a'\nheaders = { A = \"x\\ny\" }",
-            "4: the value of `A` has characters that no header can have",
+            "4: the value of `A` contains characters that are not allowed in a header",
         ),
         ("url = 'ws://a'\nheaders = { A = '{user.mail}' }", "4: there is no placeholder {user.mail}"),
         ("url = 'ws://a'\nquery = { A = '{turn.id}' }", "4: there is no placeholder {turn.id}"),
@@ -158,7 +167,7 @@ def test_urls_that_are_wrong(url: str, sentence: str) -> None:
         ("url = 'ws://a'\nclient_key = 'mine.toml'", "4: `client_key` needs `client_cert`"),
         (
             "url = 'ws://a'\nca_file = 'mine.toml'\ninsecure = true",
-            "5: `insecure` checks no certificate; leave out `insecure` or",
+            "5: with `insecure` no certificate is verified; remove `insecure` or",
         ),
         ("url = 'ws://a'\nidentities = 'no.csv'", "4: `identities`: no.csv: there is no such file"),
     ],
@@ -250,12 +259,12 @@ def test_a_token_file_is_relative_to_the_scenario(folder: Folder) -> None:
         ),
         (
             "kind = 'token'\ntoken_env = 'A'\nlifetime = '1s'",
-            '7: `lifetime` has no meaning with kind = "token"',
+            '7: remove `lifetime`, which kind = "token" does not have',
         ),
         ("kind = 'jwt'\nsecret_env = 'S'\nsend_as = 'body'", '7: `send_as` cannot be "body"'),
         (
             "kind = 'jwt'\nsecret_env = 'S'\nsend_as = 'subprotocol'\nname = 'x'",
-            "8: a subprotocol has no `name`",
+            "8: remove `name`: a subprotocol has none",
         ),
         ("kind = 'jwt'\nsecret_env = 'S'\nname = 'a b'", '7: "a b" cannot be the name of a header'),
         ("kind = 'jwt'\nsecret_env = 'S'\nformat = 'Bearer'", "7: `format` must contain {token}"),
@@ -289,7 +298,7 @@ def test_a_secret_in_the_place_of_a_variable_is_not_repeated(folder: Folder) -> 
 
 @pytest.mark.parametrize("host", ["a..b", "a" * 300, "x." + "y" * 64])
 def test_a_host_that_no_name_server_can_hold_is_told_before_the_run(host: str) -> None:
-    assert "names a host that no name server can hold" in (url_problem(f"ws://{host}/") or "")
+    assert "contains an invalid host name" in (url_problem(f"ws://{host}/") or "")
 
 
 def test_every_row_that_a_header_or_cookie_shows_is_looked_at(folder: Folder) -> None:
@@ -298,7 +307,7 @@ def test_every_row_that_a_header_or_cookie_shows_is_looked_at(folder: Folder) ->
     head = f'url = "ws://h"\n{rows}\n'
     for shown in ('headers = { A = "x {user.id}" }', 'cookies = { a = "{user.room}" }'):
         (mistake,) = mistakes(folder, head + shown)
-        assert "row 2 holds a line break or another control character" in mistake
+        assert "row 2 contains a line break or another control character" in mistake
     assert folder.load(HEAD + head + 'query = { a = "{user.id}" }').target.query
 
 
@@ -326,7 +335,7 @@ def test_values_that_code_gives_before_each_connection_are_known(folder: Folder)
     assert target.user_columns == ["user.ticket"]
     assert "there is no placeholder {user.ticket}" in mistakes(folder, text)[0]
     assert mistakes(folder, 'url = "simulator"\nbefore_connect = ["a ticket"]\n') == [
-        '4: "a ticket" is not a name: letters, digits and `_` only'
+        '4: "a ticket" cannot be the name of a value: use letters, digits and `_`'
     ]
 
 
@@ -439,13 +448,13 @@ def test_a_url_is_signed_by_region_service_and_profile(folder: Folder) -> None:
     ("keys", "sentence"),
     [
         ('profile = "p"', 'kind = "sigv4" needs `region`'),
-        ('region = "r", token_env = "T"', '`token_env` has no meaning with kind = "sigv4"'),
-        ('region = "r", send_as = "header"', "leave out `send_as`"),
-        ('region = "r", name = "X"', "`name` has no meaning"),
-        ('region = "r", format = "{{token}}"', "`format` has no meaning"),
-        ('region = "r", lifetime = "8d"', "7 days at most"),
-        ('region = "r/s"', "is not a `region` of AWS"),
-        ('region = "r", service = "a b"', "is not a `service` of AWS"),
+        ('region = "r", token_env = "T"', 'remove `token_env`, which kind = "sigv4" does not have'),
+        ('region = "r", send_as = "header"', "remove `send_as`"),
+        ('region = "r", name = "X"', "remove `name`"),
+        ('region = "r", format = "{{token}}"', "remove `format`"),
+        ('region = "r", lifetime = "8d"', "at most 7 days"),
+        ('region = "r/s"', "cannot be a `region` of AWS"),
+        ('region = "r", service = "a b"', "cannot be a `service` of AWS"),
     ],
 )
 def test_what_is_wrong_of_a_signed_url_is_told(folder: Folder, keys: str, sentence: str) -> None:

@@ -96,12 +96,12 @@ def test_right_values_are_taken_without_a_word(reader: str, value: object, found
         ("choice", "opne", 5, '`k` cannot be "opne"; did you mean `open`?'),
         ("choice", 3, 5, "`k` cannot be 3; known here: open, closed"),
         ("texts", "a", (), '`k` must be a list of text such as ["a", "b"], not "a"'),
-        ("texts", ["a", 1, ""], ("a",), "`k` must hold text only, not 1"),
+        ("texts", ["a", 1, ""], ("a",), "every entry of `k` must be text, not 1"),
         ("pairs", [], {}, '`k` must be a table such as { Name = "value" }, not a list'),
         ("pairs", {"a": 1, "b": "c"}, {"b": "c"}, "`a` must be text, not 1"),
         ("table", 1, {}, "`k` must be a table, not 1"),
         ("tables", {"a": 1}, [], "`k` must be a list of tables such as [{ ... }], not a table"),
-        ("tables", [1, {"a": 1}], [{"a": 1}], "`k` must hold tables only, not 1"),
+        ("tables", [1, {"a": 1}], [{"a": 1}], "every entry of `k` must be a table, not 1"),
     ],
 )
 def test_wrong_values_are_reported_and_answered_with_the_default(
@@ -223,7 +223,8 @@ def test_a_file_of_the_largest_size_is_read_and_one_more_byte_is_not(tmp_path: P
     assert read_document(path, "x").data == {}
     path.write_bytes(b"#" * (MAX_FILE_BYTES + 1))
     assert refused(path).endswith(
-        "larger than 1 MiB; if this is the right one, put its long texts into a CSV file for `[traffic] data`"
+        "larger than 1 MiB; if it is the right file, move its long texts to a CSV file for `data` of"
+        " [traffic]"
     )
     assert len(read_bytes(path, "x", MAX_FILE_BYTES + 1)) == MAX_FILE_BYTES + 1
 
@@ -237,13 +238,13 @@ def test_what_is_not_utf8_is_told_with_its_line() -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("a = 1\nb = \n", "x:2: this is not TOML: invalid value in column 5"),
-        ("a = 1\na = 2\n", "x:2: this is not TOML: cannot overwrite a value"),
-        ("[a\n", "x:1: this is not TOML: expected ']' at the end of a table declaration in column 3"),
-        ('a = 1\nb = "x', "x:2: this is not TOML: unterminated string at the end of the file"),
-        ("a = " + "1" * 5000, "x: this is not TOML: Exceeds the limit"),
-        ("a = " + "[" * 5000, "x: lists or tables are nested too deeply"),
-        ("a = " + "[" * 40 + "]" * 40, "x: lists or tables are nested too deeply"),
+        ("a = 1\nb = \n", "x:2: this is not valid TOML: invalid value in column 5"),
+        ("a = 1\na = 2\n", "x:2: this is not valid TOML: cannot overwrite a value"),
+        ("[a\n", "x:1: this is not valid TOML: expected ']' at the end of a table declaration in column 3"),
+        ('a = 1\nb = "x', "x:2: this is not valid TOML: unterminated string at the end of the file"),
+        ("a = " + "1" * 5000, "x: this is not valid TOML: Exceeds the limit"),
+        ("a = " + "[" * 5000, "x: lists or tables in the file are nested too deeply"),
+        ("a = " + "[" * 40 + "]" * 40, "x: lists or tables in the file are nested too deeply"),
     ],
 )
 def test_what_is_no_toml_is_one_sentence_with_the_line(text: str, sentence: str) -> None:
@@ -263,7 +264,9 @@ def test_a_megabyte_of_anything_is_read_in_time() -> None:
 @pytest.mark.parametrize("key", ["a." * 100_000 + "b", '"a" . ' * 5000 + "b", "'a'.b." * 5000 + "b"])
 @pytest.mark.parametrize("form", ["x = 1\n\n{} = 1", "x = 1\n\n[{}]", "x = 1\n\ny = {{ {} = 1 }}"])
 def test_a_key_of_endless_parts_is_told_before_it_costs_a_minute(key: str, form: str) -> None:
-    with pytest.raises(ConfigError, match=r"^f.toml:3: this is not TOML: a key has more than 100 parts"):
+    with pytest.raises(
+        ConfigError, match=r"^f.toml:3: this is not valid TOML: a key has more than 100 parts"
+    ):
         parse_document(form.format(key), "f.toml")
 
 

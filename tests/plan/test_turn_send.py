@@ -107,7 +107,7 @@ def test_it_is_explained_and_understood(folder: Folder) -> None:
     scenario = load_scenario(written(folder))
     told = "\n".join(line for part in explain(scenario, sent_size) for line in part.lines)
     assert "POST /ask" in told
-    assert "a request by HTTP, beside the socket" in told
+    assert "in an HTTP request, not over the WebSocket" in told
     rows = dict(understood(scenario.protocol))
     assert rows["message"].startswith("by HTTP: POST /ask")
 
@@ -116,14 +116,14 @@ def test_it_is_explained_and_understood(folder: Folder) -> None:
     ("line", "sentence"),
     [
         ('send = "/ask"', "`send` must be a request such as"),
-        ("send = { json = {} }", "a request needs the URL under one of"),
-        ('send = { post = "/a", get = "/b" }', "not of `get` and `post`"),
+        ("send = { json = {} }", "a request needs its URL under exactly one of"),
+        ('send = { post = "/a", get = "/b" }', "not under `get` and `post`"),
         ('send = { post = "ask" }', "`post` must be a path that begins with /"),
         ('send = { get = "/{turn.id}", json = {} }', "a `get` request has no body"),
-        ('send = { post = "/{turn.id}", within = "1s" }', "a turn's time limit is `timeout` of"),
-        ('send = { post = "/{turn.id}" }\nmessage = "m"', "`send` and `message` both say what is sent"),
-        ('send = { post = "/{turn.id}" }\nmessages = ["m"]', "`send` and `messages` both say what is sent"),
-        ('send = { post = "/{turn.id}" }\nencoding = "binary"', "leave `encoding` out"),
+        ('send = { post = "/{turn.id}", within = "1s" }', "set the time limit of a turn as `timeout` in"),
+        ('send = { post = "/{turn.id}" }\nmessage = "m"', "`send` and `message` both set what is sent"),
+        ('send = { post = "/{turn.id}" }\nmessages = ["m"]', "`send` and `messages` both set what is sent"),
+        ('send = { post = "/{turn.id}" }\nencoding = "binary"', "remove `encoding`"),
         ('send = { post = "/{turn.nothing}" }', "there is no placeholder {turn.nothing}"),
         ('send = { post = "/ask" }', "the message must contain {turn.id}"),
     ],
@@ -137,12 +137,12 @@ def test_what_is_wrong_is_told(folder: Folder, line: str, sentence: str) -> None
 
 def test_a_message_of_the_scenario_cannot_stand_beside_it(folder: Folder) -> None:
     scenario = SCENARIO + 'message = \'{"id":"{turn.id}"}\'\n'
-    with pytest.raises(ConfigError, match="sends its turns by HTTP, and not on the socket"):
+    with pytest.raises(ConfigError, match="sends its turns by HTTP, not over the WebSocket"):
         load_scenario(written(folder, scenario))
 
 
 def test_such_turns_are_not_broken_on_purpose(folder: Folder) -> None:
-    with pytest.raises(ConfigError, match="turns are sent by HTTP; leave it out"):
+    with pytest.raises(ConfigError, match="the turns are sent by HTTP"):
         load_scenario(written(folder, SCENARIO + '[chaos]\nmalformed = { share = "5%" }\n'))
 
 

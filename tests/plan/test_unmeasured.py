@@ -47,10 +47,10 @@ def test_whose_an_event_is_follows_from_ids_where_they_tell() -> None:
 def test_ids_that_the_target_makes_do_not_tell_users_apart() -> None:
     adopt = (Adopt(on="created", id="response.id"),)
     marked = Protocol(name="x", events=Events(turn=("id",), user=("user",), adopt=adopt))
-    assert "ids of the target's own" in unless_marked(marked, 1)["foreign"]
+    assert "ids that the target makes" in unless_marked(marked, 1)["foreign"]
     assert unless_marked(Protocol(name="x", events=Events(turn=("id",), adopt=adopt)), 1) == {}
 
 
 def test_texts_may_hold_anything() -> None:
     reasons = unmeasured_counters(Protocol(name="x", events=Events(format="text", turn=("turn",))))
-    assert reasons["malformed"] == 'payloads of format "text" may hold anything'
+    assert reasons["malformed"] == 'with format = "text" every payload is readable'

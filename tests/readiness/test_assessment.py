@@ -86,7 +86,7 @@ def test_a_missed_criterion_is_no_go_though_all_parts_answer(small: Policy) -> N
 def test_beyond_its_critical_level_a_part_is_down(small: Policy) -> None:
     found = judged(small, api=up(ms=1200))
     assert statuses(found)["api"] == "down"
-    assert "latency.p95 is 1.2 s (n=20), beyond its critical level > 1s" in found.components[0].issues
+    assert "latency.p95 is 1.2 s (n=20), beyond the critical level > 1s" in found.components[0].issues
 
 
 def test_too_few_samples_for_a_level_are_unknown_and_no_pass(small: Policy) -> None:
@@ -148,7 +148,7 @@ expect = ">= 90%"
     stale = assessed(read, at=NOW + 601, a=good)
     assert stale.verdict == "INCONCLUSIVE"
     assert [each.outcome for each in stale.criteria] == ["unknown", "unknown"]
-    assert "is 10 min 1 s old, older than the 10 min for which it counts" in stale.criteria[0].reason
+    assert "is 10 min 1 s old, but counts only for 10 min" in stale.criteria[0].reason
 
 
 def test_every_number_carries_the_age_of_its_oldest_evidence(small: Policy) -> None:
@@ -270,13 +270,13 @@ required = false
 """
     found = assessed(policy(tmp_path, text), a=unasked())
     assert (found.verdict, found.exit_code) == ("INCONCLUSIVE", 4)
-    assert found.blockers[0].text == "none of 1 components is known"
+    assert found.blockers[0].text == "all 1 components are unknown"
     assert assessed(policy(tmp_path, text), a=up("connect")).verdict == "GO"
 
 
 @pytest.mark.parametrize(
     ("age_s", "said"),
-    [(301, "is 5 min 1 s old, older than the 5 min for which it counts"), (-3600, "in the future")],
+    [(301, "is 5 min 1 s old, but counts only for 5 min"), (-3600, "in the future")],
 )
 def test_evidence_that_is_too_old_or_dated_wrongly_says_nothing(
     small: Policy, age_s: float, said: str
@@ -292,7 +292,7 @@ def test_an_unknown_part_neither_counts_as_a_failure_nor_ends_their_row(small: P
     found = judged(small, 7, api=unasked())
     row = found.figures["failures.in_a_row"]
     assert (row.value, row.low, row.high) == (0, 0, 8)
-    assert "7 before; a critical component is unknown now" in row.arithmetic
+    assert "7 before; now a critical component is unknown" in row.arithmetic
     assert (found.verdict, found.triggers[1].outcome) == ("INCONCLUSIVE", "not triggered")
     assert "between 0 and 8" in found.triggers[1].note
     assert failures_before([summary(found)]) == 7
@@ -352,7 +352,7 @@ def test_a_missed_threshold_of_its_own_scenario_is_no_go_on_a_critical_part(tmp_
     rules = next(each for each in build_page(found).sections if each.title.startswith("Rules"))
     (row,) = rules.tables[0].rows
     assert (row.text(0), row.text(4), row.notes) == ("missed", "NO-GO", (said,))
-    assert "Its one rule does not hold" in build_page(found).why
+    assert "The one rule does not hold" in build_page(found).why
     assert f'<a href="../../../{cause.report}">' in view(found, "html", "../../../").decode()
     assert "<a href" not in view(found, "html").decode()
 
@@ -374,7 +374,7 @@ def test_what_is_wrong_is_said_before_what_was_answered(tmp_path: Path) -> None:
     slow = up(ms=1500)
     found = assessed(policy(tmp_path), api=slow, store=up("ping"), extra=up("connect"))
     assert found.blockers[0].text.startswith(
-        "api down: latency.p95 is 1.5 s (n=20), beyond its critical level > 1s"
+        "api down: latency.p95 is 1.5 s (n=20), beyond the critical level > 1s"
     )
     assert found.risks[0].title.startswith("api down: latency.p95 is 1.5 s")
 

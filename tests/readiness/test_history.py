@@ -39,7 +39,7 @@ def test_what_was_kept_can_be_read_again(small: Policy, tmp_path: Path) -> None:
     assert second.id == f"{first.id}-2"
     assert history.find("last") == second
     assert history.find(first.id) == first
-    with pytest.raises(ConfigError, match=r"there is no assessment `nope` of this policy; the last is"):
+    with pytest.raises(ConfigError, match=r"this policy has no stored assessment `nope`; the last is"):
         history.find("nope")
 
 

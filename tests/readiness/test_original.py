@@ -27,7 +27,8 @@ def test_it_is_no_go_for_what_was_measured(found: Assessment) -> None:
         " 6 of 10 rules do not hold, 1 cannot be judged, 3 call for a rollback."
     )
     assert third == (
-        "This rests on evidence of 4 of 5 components, all of it new (confidence 78.6 %; not known: Database)."
+        "The verdict is based on evidence of 4 of 5 components, all of it new (confidence 78.6 %; not known:"
+        " Database)."
     )
 
 
@@ -40,7 +41,7 @@ def test_what_follows_from_a_cause_stands_below_it_and_is_no_cause_itself(found:
         "so",
     ]
     assert backend.follows == (
-        "Database is unknown: it is reached only through Backend API",
+        "Database is unknown: it can be reached only through Backend API",
         "Chat is out (reaches 90.0 % of the users, by the policy)",
         "Persistence is unknown (reaches 30.0 % of the users, by the policy)",
         "the rule “backend within 500 ms” does not hold",
@@ -48,7 +49,9 @@ def test_what_follows_from_a_cause_stands_below_it_and_is_no_cause_itself(found:
     )
     assert containers.follows == ("the rule “Docker stable” does not hold",)
     (follows,) = tests.follows
-    assert follows.startswith("the rule “at least 90 % of the tests” does not hold: 85.3 % (n=34), where ")
+    assert follows.startswith(
+        "the rule “at least 90 % of the tests” does not hold: 85.3 % (n=34), but must be "
+    )
     assert len(together.follows) == 3
     assert all(each.endswith(": roll back") for each in together.follows)
     assert "nothing listens on that port" in backend.hint

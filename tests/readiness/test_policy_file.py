@@ -62,22 +62,22 @@ def test_every_mistake_is_told_at_once_with_its_line(tmp_path: Path) -> None:
         'p:3: `probe` cannot be "htp"; did you mean `http`?',
         "p:6: `url` must begin with postgresql:// or postgres:// or sqlite://",
         "p:7: unknown key `prioritty`; did you mean `priority`?",
-        "p:8: a database probe does not measure `query.p59`; did you mean `query.p",
-        'p:8: `warn`: "50ms" is not an operator and a value; write e.g. "< 500ms"',
-        "p:9: there is no component `apy`; did you mean `api`?",
+        "p:8: a probe of the kind database does not measure `query.p59`; did you mean `query.p",
+        'p:8: `warn`: "50ms" is not an operator with a value; write for example "< 500ms"',
+        "p:9: the policy has no component `apy`; did you mean `api`?",
         "p:10: `query.p95` is not a ratio",
         "p:14: `port` must be a whole number from 1 to 65535",
-        "p:15: `loop` is reached through itself",
-        "p:17: there is no component `stor`; did you mean `store`?",
-        'p:18: `users`: "190%" is more than the whole',
+        "p:15: the component `loop` is reached through itself; correct `through`",
+        "p:17: the policy has no component `stor`; did you mean `store`?",
+        'p:18: `users`: "190%" is more than 100%',
         'p:22: `expect`: "50" is not a duration',
-        "p:24: there is no component `nobody`; known here: api, store, loop",
+        "p:24: the policy has no component `nobody`; known here: api, store, loop",
         'p:26: `fact` cannot be "health.overal"; did you mean `health.overall`?',
         'p:30: `expect`: "awful" is not a business impact',
         'p:32: `kind` cannot be "webhok"; did you mean `webhook`?',
         "p:33: `host` is missing; a route of the kind `email` needs it",
         "p:35: there is no severity `critcal`; did you mean `critical`?",
-        "p:36: there is no component `stor`; did you mean `store`?",
+        "p:36: the policy has no component `stor`; did you mean `store`?",
         "p:38: `command` is missing",
     ):
         assert part in told, part
@@ -191,7 +191,7 @@ def test_set_replaces_one_key(tmp_path: Path) -> None:
 
 
 def test_a_scenario_is_no_policy(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="this is a scenario, not a readiness policy: `loadtest run`"):
+    with pytest.raises(ConfigError, match="this file is a scenario, not a readiness policy: `loadtest run`"):
         policy(tmp_path, 'protocol = "echo"\n[target]\nurl = "simulator"\n')
 
 
@@ -214,5 +214,5 @@ def test_secrets_are_not_in_the_settings_that_are_kept(tmp_path: Path) -> None:
 
 def test_a_ratio_of_which_more_is_worse_is_no_score(tmp_path: Path) -> None:
     text = '[components.a]\nprobe = "resources"\nscore = "cpu.ratio"\n'
-    with pytest.raises(ConfigError, match="because more of it is not better"):
+    with pytest.raises(ConfigError, match="because a higher value is not better"):
         policy(tmp_path, text)

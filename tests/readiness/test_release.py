@@ -63,12 +63,12 @@ def test_evidence_of_the_release_counts_and_that_of_another_is_unknown(tmp_path:
         "INCONCLUSIVE", "unknown", "release",
     )  # fmt: skip
     assert other.components[0].said.startswith(
-        f"its evidence is of badc0de1, not of the release {COMMIT}; it said: "
+        f"the evidence is of badc0de1, not of the release {COMMIT}; the evidence said: "
     )
     mixed = judged(tmp_path, COMMIT, COMMIT, "badc0de1")
     assert mixed.verdict == "INCONCLUSIVE", "one of two servers behind the address is another one"
     silent = judged(tmp_path, COMMIT)
-    assert "does not say that it is of" in silent.components[0].said
+    assert "does not name the release" in silent.components[0].said
 
 
 def test_one_that_is_dead_is_down_whatever_release_it_was(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_the_page_says_what_was_judged_for_whom_and_how_long_that_counts(tmp_pat
     facts = dict(build_page(found).facts)
     assert facts["release"] == "1.4.2"
     assert "asked by ada@" in facts["assessed"]
-    assert facts["next review"].startswith("by 2025-09-06 12:05:00 UTC: after that the first evidence")
+    assert facts["next review"].startswith("by 2025-09-06 12:05:00 UTC: then the first evidence")
     read = policy(tmp_path, f'review = "24h"\n{HTTP}')
     by_policy = assess(read, {"api": up()}, id="", at=NOW)
     assert dict(build_page(by_policy).facts)["next review"] == "2025-09-07 12:00:00 UTC, by the policy"
@@ -97,7 +97,9 @@ def test_the_page_says_what_was_judged_for_whom_and_how_long_that_counts(tmp_pat
 def test_a_release_may_come_from_a_variable_or_the_command_line(tmp_path: Path) -> None:
     read = policy(tmp_path, f'release = "{{env.GIT_COMMIT}}"\n{HTTP}')
     assert named_release(read, {"GIT_COMMIT": COMMIT}).release == COMMIT
-    with pytest.raises(ConfigError, match="GIT_COMMIT is not set, so the release to judge is not known"):
+    with pytest.raises(
+        ConfigError, match="GIT_COMMIT is not set, so loadtest does not know which release to judge"
+    ):
         named_release(read, {})
     assert load_policy(read.path, release="2.0").release == "2.0"
 
@@ -144,9 +146,9 @@ def test_a_load_run_that_is_kept_counts_by_its_label(tmp_path: Path) -> None:
         found = probe_all(read, results, environ={})
         return assess(read, found, id="", at=time.time()).components[0]
 
-    assert (row().status, row().said) == ("unknown", "the results folder has no run of chat")
+    assert (row().status, row().said) == ("unknown", "the results folder has no run of the scenario chat")
     keep_run(results, 1, "1.4.1", now - 60)
-    assert row().said.startswith("its evidence is of 1.4.1, not of the release 1.4.2")
+    assert row().said.startswith("the evidence is of 1.4.1, not of the release 1.4.2")
     keep_run(results, 2, "v1.4.2", now - 50)
     keep_run(results, 3, "1.4.3", now - 40)
     keep_run(results, 4, "1.4.2", now - 30, scenario={"name": "other"})
@@ -166,6 +168,6 @@ def test_a_kept_run_is_of_the_target_that_is_asked_about_and_takes_no_keys_of_a_
     for target, outcome in (("ws://user@x:80/ws/", "answered"), ("ws://y:80/ws", "unasked")):
         read = replace(policy(tmp_path, f'{CHAT}target = "{target}"\n'), release="1.4.2")
         assert probe_all(read, results, environ={})["chat"].outcome == outcome
-    with pytest.raises(ConfigError, match="is of a run that is made") as caught:
+    with pytest.raises(ConfigError, match="works only for a run that the probe makes") as caught:
         policy(tmp_path, f'{CHAT}duration = "5s"\ncount = 2\n')
     assert len(caught.value.problems) == 2

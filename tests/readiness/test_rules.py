@@ -130,16 +130,16 @@ def test_a_rule_that_does_not_hold_though_nothing_is_broken_stands_for_itself(tm
 
 def test_one_rule_is_told_as_one_and_a_rule_that_may_still_break_is_not_said_to_hold(tmp_path: Path) -> None:
     one = '[[rules]]\nfact = "components.failed"\nexpect = "{}"\n'
-    assert sentences(judged(tmp_path, one.format("<= 0")))[1] == "Its one rule holds."
+    assert sentences(judged(tmp_path, one.format("<= 0")))[1] == "The one rule holds."
     said = sentences(judged(tmp_path, one.format("<= 0"), extra=unasked()))[1]
-    assert said == "Its one rule holds, unless unknown components break it."
+    assert said == "The one rule holds unless unknown components break it."
     assert (
-        "its one rule does not hold"
+        "the one rule does not hold"
         in sentences(judged(tmp_path, one.format("<= 0"), extra=down()))[1].lower()
     )
     both = one.format("<= 0") + one.format("<= 5")
     assert sentences(judged(tmp_path, both, extra=unasked()))[1] == (
-        "All 2 rules hold (1 of them unless unknown components break it)."
+        "All 2 rules hold (1 only if no unknown component breaks it)."
     )
 
 
@@ -171,24 +171,24 @@ def test_go_names_what_is_not_healthy_and_inconclusive_what_is_not_known(tmp_pat
     well = judged(tmp_path)
     assert sentences(well) == (
         "Nothing is broken: all 2 components are healthy.", "All 5 rules hold.",
-        "This rests on evidence of 2 of 2 components, all of it new (confidence 100 %).",
+        "The verdict is based on evidence of 2 of 2 components, all of it new (confidence 100 %).",
     )  # fmt: skip
     weak = judged(tmp_path, "", extra=down())
-    assert weak.why == "nothing that counts is broken: 1 of 2 components are healthy, but not extra (down)"
+    assert weak.why == "nothing that counts is broken: 1 of 2 components are healthy, all but extra (down)"
     unknown = judged(tmp_path, "", api=unasked())
     assert (unknown.verdict, unknown.why) == ("INCONCLUSIVE", "1 thing is not known: api")
     assert "The policy has no rules" in sentences(unknown)[1]
     nothing = judged(tmp_path, "", api=unasked(), extra=unasked())
-    assert sentences(nothing)[2] == "This rests on no evidence at all: none of 2 components is known."
+    assert sentences(nothing)[2] == "There is no evidence: the state of all 2 components is unknown."
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ('component = "api"\nelse = "roll back"', "only a rule with a `fact`"),
-        ("title = 'x'", "a rule needs a `component` or a `fact`"),
+        ("title = 'x'", "a rule needs `component` or `fact`"),
         ('fact = "confidence"', "`expect` is missing"),
-        ('fact = "confidence"\nexpect = "many"\nelse = "roll back"', "is not an operator and a value"),
+        ('fact = "confidence"\nexpect = "many"\nelse = "roll back"', "is not an operator with a value"),
         ('fact = "confidence"\nexpect = "> 1%"\nelse = "panic"', "`else`"),
         ('fact = "confidence"\nwhen = "> 1%"', "unknown key `when`"),
     ],

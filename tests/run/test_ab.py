@@ -110,6 +110,6 @@ def test_every_mistake_for_either_target_at_once(sequence: type[InTurns]) -> Non
     assert "--a" in told
     assert "--b" in told
     staged = AbOptions(a=A, b=B, each=RunOptions(scenario="connect-ramp"), pairs=2)
-    with pytest.raises(ConfigError, match="it has stages"):
+    with pytest.raises(ConfigError, match="the scenario has stages"):
         run_ab(staged)
     assert sequence.asked == []

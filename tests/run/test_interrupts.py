@@ -74,7 +74,7 @@ def test_while_the_report_is_written_the_first_is_only_answered(capfd: pytest.Ca
     made.signal()
     assert (made.stopped, made.left, made.interrupts.caught) == (0, [], False)
     assert made.interrupts.too_late
-    assert "the report is being written" in capfd.readouterr().err
+    assert "writing the report" in capfd.readouterr().err
     made.now += PATIENCE_S
     made.signal()
     assert made.left == [130]
@@ -112,7 +112,7 @@ def test_a_run_may_be_ended_by_somebody_on_a_page_once_and_says_so(capfd: pytest
     for _ in range(2):
         made.interrupts.end_early("a page")
     assert (made.stopped, made.interrupts.caught, made.interrupts.by) == (1, True, "a page")
-    assert capfd.readouterr().err == "loadtest: ending the run early: it was stopped on a page\n"
+    assert capfd.readouterr().err == "loadtest: ending the run early: stopped on a page\n"
 
 
 def test_a_page_does_not_end_what_has_ended() -> None:

@@ -169,13 +169,13 @@ def test_where_it_listens_and_what_it_tells_are_read() -> None:
 
 @pytest.mark.parametrize("text", ["mine.toml", "h:", ":1", "h:99999", "h:²"])
 def test_a_scenario_in_the_place_of_an_address_is_told(text: str) -> None:
-    with pytest.raises(ConfigError, match="write the scenario before the options"):
+    with pytest.raises(ConfigError, match="if it is the scenario, write it before the options"):
         need_libraries(RunOptions(prometheus=text))
 
 
 @pytest.mark.parametrize("text", ["mine.toml", "otel:4318", "http://", "http://u:hush@h", "http://h:x"])
 def test_what_is_no_collector_is_told_without_a_secret(text: str) -> None:
-    with pytest.raises(ConfigError, match="is not an address of a collector") as caught:
+    with pytest.raises(ConfigError, match="is not the URL of a collector") as caught:
         need_libraries(RunOptions(otel=text))
     assert "hush" not in str(caught.value)
 

@@ -70,8 +70,8 @@ def test_workers_of_this_machine_need_no_key_and_others_have_one(options: RunOpt
         (RunOptions(workers=2, bind="*:5557"), "--bind", "name it with --key-env"),
         (RunOptions(workers=2, bind="127.0.0.1.example:1"), "--bind", "name it with --key-env"),
         (RunOptions(workers=2, bind="0.0.0.0:1", key_env="NONE"), "--key-env", "of the workers, is not set"),
-        (RunOptions(workers=2, key_env="EMPTY"), "--key-env", "is not set; it takes at least 16"),
-        (RunOptions(key_env="SHORT"), "--key-env", "has 15 characters; it takes at least 16"),
+        (RunOptions(workers=2, key_env="EMPTY"), "--key-env", "is not set; a key has at least 16"),
+        (RunOptions(key_env="SHORT"), "--key-env", "has 15 characters; a key has at least 16"),
         (RunOptions(join_within="soon"), "--join-within", "soon"),
     ],
 )

@@ -130,7 +130,9 @@ def test_the_machines_of_workers_look_at_their_own_limits() -> None:
 
 
 def test_source_addresses_are_checked_and_noted() -> None:
-    with pytest.raises(ConfigError, match=r"source_addresses: this machine has no address of 203.0.113.9"):
+    with pytest.raises(
+        ConfigError, match=r"source_addresses: this machine has none of the addresses 203.0.113.9"
+    ):
         prepare(RunOptions(scenario="agent-burst", sets=("target.source_addresses=['203.0.113.9']",)))
     prepared = prepare(RunOptions(scenario="agent-burst", sets=("target.source_addresses=['127.0.0.1']",)))
     assert prepared.limits["source_addresses"] == 1
@@ -144,7 +146,7 @@ def test_more_sources_hold_more_connections(monkeypatch: pytest.MonkeyPatch) -> 
         sets = (f"target.source_addresses={list(sources)}",)
         return prepare(RunOptions(scenario="agent-burst", connections=30, sets=sets)).limits
 
-    with pytest.raises(ConfigError, match="there are 10 for each of 2 source addresses"):
+    with pytest.raises(ConfigError, match="there are only 10 for each of 2 source addresses"):
         prepared("127.0.0.2", "127.0.0.3")
     assert prepared("127.0.0.2", "127.0.0.4/30")["source_addresses"] == 3
 

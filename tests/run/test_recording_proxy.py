@@ -170,8 +170,8 @@ def test_a_redirect_to_another_host_gets_nothing_of_the_client(tmp_path: Path) -
 
     found = asyncio.run(all_of_it())
     assert asked == []
-    assert "it redirects to ws://127.0.0.1:" in found.reason
-    assert "name it with --to" in found.reason
+    assert "the server redirects to ws://127.0.0.1:" in found.reason
+    assert "write it as --to" in found.reason
     assert "hush" not in found.reason
 
 

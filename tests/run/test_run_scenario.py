@@ -14,7 +14,7 @@ def test_every_repeat_leaves_a_folder_and_is_listed(run: RunIt) -> None:
     ended = run("run", *quick(), "--target", "ws://127.0.0.1:1/ws", "--repeat", "2", "--quiet")
     assert ended.code == 3, ended.screen
     assert len(ended.folders) == 2
-    assert "exit codes: 3, 3; worst: 3" in ended.out
+    assert "exit codes: 3, 3; the command ends with the worst: 3" in ended.out
     assert "run 2 of 2" in ended.err
 
 
@@ -23,7 +23,7 @@ def test_repeats_stand_beside_each_other_at_the_end(run: RunIt) -> None:
     table = ended.out[ended.out.rindex("run 1") :].splitlines()
     assert table[0].split() == ["run", "1", "run", "2"]
     assert table[1].split() == ["verdict", "UNREACHABLE", "UNREACHABLE"]
-    assert ended.out.endswith("\nexit codes: 3, 3; worst: 3\n")
+    assert ended.out.endswith("\nexit codes: 3, 3; the command ends with the worst: 3\n")
 
 
 def test_a_mistake_ends_before_the_first_run(run: RunIt) -> None:
@@ -88,14 +88,9 @@ def test_a_typing_mistake_is_told_before_locust_is_imported(tmp_path: Path) -> N
         'name = "wrong"\nprotocol = "echo"\n[target]\nurl = "simulator"\n[load]\nconections = 3\n'
     )
     code = (
-        "import sys\n"
-        "from loadtest.errors import ConfigError\n"
-        "from loadtest.run import RunOptions, execute\n"
-        "try:\n"
-        f"    execute(RunOptions(scenario={str(path)!r}))\n"
-        "except ConfigError as error:\n"
-        "    print(error.problems[0].sentence)\n"
-        "print(sorted({'locust', 'gevent'} & set(sys.modules)))\n"
+        "import sys\nfrom loadtest.errors import ConfigError\nfrom loadtest.run import RunOptions,"
+        f" execute\ntry:\n    execute(RunOptions(scenario={str(path)!r}))\nexcept ConfigError as error:\n   "
+        f" print(error.problems[0].sentence)\nprint(sorted({{'locust', 'gevent'}} & set(sys.modules)))\n"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     sentence, modules = ended.stdout.splitlines()

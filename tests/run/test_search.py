@@ -106,9 +106,9 @@ def test_a_generator_that_is_the_limit_ends_it(sequence: type[Capacity]) -> None
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (search("connections", "connect-ramp"), "it has stages"),
-        (search("rate", "idle-hold"), "it sets no rate"),
-        (search("connections", start=50.0, max_load=20.0), "20 is less than 50"),
+        (search("connections", "connect-ramp"), "the scenario has stages"),
+        (search("rate", "idle-hold"), "the scenario sets no rate"),
+        (search("connections", start=50.0, max_load=20.0), "the highest load, 20, is less than"),
         (search("connections", start=1.5), "whole numbers"),
         (search("connections", max_load=30_000.0), "20,000"),
         (search("connections", label="a b"), 'the label "search-a b"'),
@@ -126,5 +126,5 @@ def test_populations_are_not_searched(sequence: type[Capacity], tmp_path: Path) 
     plan = 'protocol = "echo"\n[target]\nurl = "simulator"\n[traffic]\nevery = "1s"\n'
     plan += '[[population]]\nname = "x"\n'
     (tmp_path / "x.toml").write_text(plan)
-    with pytest.raises(ConfigError, match="it has populations"):
+    with pytest.raises(ConfigError, match="the scenario has populations"):
         run_search(search("connections", str(tmp_path / "x.toml")))

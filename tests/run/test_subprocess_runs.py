@@ -80,7 +80,7 @@ def test_every_option_is_forwarded_or_refused() -> None:
     for each in fields(RunOptions):
         if each.name not in refused:
             assert getattr(OPTIONS, each.name) != getattr(plain, each.name), each.name
-    with pytest.raises(ConfigError, match="--repeat: it cannot be given"):
+    with pytest.raises(ConfigError, match="--repeat: this option cannot be used"):
         command_line(RunOptions(repeat=2))
 
 

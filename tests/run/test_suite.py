@@ -98,7 +98,8 @@ def test_what_does_not_fit_is_not_run_and_no_pass(
     assert [made.outcome for made in suite.runs] == ["error", "not run", "error"]
     assert suite.exit_code is Exit.INVALID
     assert (
-        "not run 2 of 3: b: it takes about 50 s, and 20 s of the budget were left" in capsys.readouterr().err
+        "not run 2 of 3: b: the run takes about 50 s, but only 20 s of the budget were left"
+        in capsys.readouterr().err
     )
 
 
@@ -120,7 +121,7 @@ def test_every_mistake_of_every_scenario_before_anything_runs(
     with pytest.raises(ConfigError) as caught:
         run_suite(options(folder, label="a b", sets=("load.conections=3",)))
     told = str(caught.value)
-    assert 'the label "a b" may hold' in told
+    assert 'the label "a b" may contain' in told
     assert "b.toml:7" in told
     assert "d.toml:2" in told
     assert "e.toml" in told
@@ -131,7 +132,7 @@ def test_every_mistake_of_every_scenario_before_anything_runs(
 def test_two_scenarios_of_one_name_could_not_be_told_apart(sequence: type[Pretended], tmp_path: Path) -> None:
     folder = scenarios(tmp_path, a="1s")
     (folder / "f.toml").write_text(PLAIN.format(name="a", duration="1s"), "utf-8")
-    with pytest.raises(ConfigError, match=r"f.toml: its name `a` is also the name of .*a.toml"):
+    with pytest.raises(ConfigError, match=r"f.toml: the scenario and .*a.toml have the same name, `a`"):
         run_suite(options(folder))
 
 
@@ -140,5 +141,5 @@ def test_what_means_nothing_is_told_whole(sequence: type[Pretended], tmp_path: P
     with pytest.raises(ConfigError) as caught:
         run_suite(options(tmp_path / "empty", "agent-brust"))
     told = str(caught.value)
-    assert "the folder has no scenario" in told
+    assert "the folder contains no .toml file" in told
     assert "agent-burst" in told

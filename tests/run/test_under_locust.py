@@ -43,7 +43,9 @@ class Plain(AgentUser):
 def test_a_login_that_would_never_be_called_is_a_mistake() -> None:
     with pytest.raises(ConfigError) as raised:
         _scenario_of(environment(Asking, Idle, Ticketed))
-    assert "`before_connect` of Idle, Ticketed would never be called: it needs a @task" in str(raised.value)
+    assert "`before_connect` of Idle, Ticketed would never be called, because the user has no @task" in str(
+        raised.value
+    )
 
 
 def test_a_login_with_a_task_and_a_user_without_either_are_none() -> None:

@@ -36,12 +36,12 @@ def test_a_look_and_a_stop_from_this_machine_are_answered(
 @pytest.mark.parametrize(
     ("method", "path", "host", "origin", "why"),
     [
-        ("GET", "/", "evil.example", None, "only to the address of this machine"),
-        ("GET", "/", "evil.example:8089", None, "only to the address of this machine"),
-        ("GET", "/", "127.0.0.1:80", None, "only to the address of this machine"),
-        ("GET", "/", "", None, "only to the address of this machine"),
-        ("POST", "/stop", AT, "http://evil.example", "another page"),
-        ("POST", "/stop", AT, "null", "another page"),
+        ("GET", "/", "evil.example", None, "only at the address of this machine"),
+        ("GET", "/", "evil.example:8089", None, "only at the address of this machine"),
+        ("GET", "/", "127.0.0.1:80", None, "only at the address of this machine"),
+        ("GET", "/", "", None, "only at the address of this machine"),
+        ("POST", "/stop", AT, "http://evil.example", "other pages"),
+        ("POST", "/stop", AT, "null", "other pages"),
         ("POST", "/swarm", AT, HOME, "the load follows its plan"),
         ("POST", "/stop/", AT, HOME, "the load follows its plan"),
         ("DELETE", "/user", AT, HOME, "the load follows its plan"),

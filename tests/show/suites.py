@@ -39,7 +39,11 @@ def made(
     name: str, outcome: str = "", code: Exit | None = None, *, number: int = 1, p95: float = 20.0
 ) -> Made:
     kept = manifest(name, outcome, int(code or 0), p95) if outcome else {}
-    why = str(kept["verdict"]["reason"]) if kept else "it takes about 50 s, and 3 s of the budget were left"
+    why = (
+        str(kept["verdict"]["reason"])
+        if kept
+        else "the run takes about 50 s, but only 3 s of the budget were left"
+    )
     return Made(
         Planned(name, f"{name}.toml", number, 10.0), code, why, kept, "", 12.0 if code is not None else None
     )

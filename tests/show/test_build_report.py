@@ -52,10 +52,10 @@ def test_several_addresses_are_told_with_those_that_failed() -> None:
 def test_addresses_that_were_found_in_mid_run_are_told() -> None:
     counts = {"connections": {"address_found": {"127.0.0.1": 1, "127.0.0.2": 1}}}
     for target, told in (
-        ({"address": "127.0.0.1:80"}, "127.0.0.1:80; in mid-run also 127.0.0.2"),
+        ({"address": "127.0.0.1:80"}, "127.0.0.1:80; during the run also 127.0.0.2"),
         (
             {"address": "[::1]:80", "addresses": ["[::1]:80", "127.0.0.1:80"]},
-            "2 addresses: [::1]:80, 127.0.0.1:80; in mid-run also 127.0.0.2",
+            "2 addresses: [::1]:80, 127.0.0.1:80; during the run also 127.0.0.2",
         ),
     ):
         facts = {fact.name: fact.value for fact in build_report({"target": target, "counts": counts}).facts}

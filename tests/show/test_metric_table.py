@@ -139,10 +139,15 @@ def test_slow_readers_are_a_group_of_their_own() -> None:
 @pytest.mark.parametrize(
     ("name", "turns", "events", "told"),
     [
-        ("event.gap", {"timed_out": 3}, {}, "; without the last silence of 3 turns that timed out"),
+        ("event.gap", {"timed_out": 3}, {}, "; without the wait at the end of 3 turns that timed out"),
         ("event.gap", {}, {}, ""),
         ("turn.completion", {"timed_out": 3}, {}, ""),
-        ("turn.completion", {}, {"after_timeout": 1}, "; in doubt: some answers may be of earlier turns"),
+        (
+            "turn.completion",
+            {},
+            {"after_timeout": 1},
+            "; in doubt, because some answers may belong to earlier turns",
+        ),
         ("ping.rtt", {}, {"after_timeout": 1}, ""),
     ],
 )

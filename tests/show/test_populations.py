@@ -79,6 +79,6 @@ def test_how_well_clocks_agree_stands_beside_deliveries(run: dict[str, Any]) -> 
     metric = run["metrics"]["turn.completion"]
     made = {**run, "metrics": {"delivery.time": metric}, "observed": [{"code": "workers", "numbers": trips}]}
     (group,) = metric_groups(made, Footnotes())
-    assert "over 3 processes, whose clocks agree to 1.5 ms" in group.meaning
+    assert "measured across 3 processes, whose clocks differ by at most 1.5 ms" in group.meaning
     (alone,) = metric_groups({**made, "observed": []}, Footnotes())
     assert "clocks" not in alone.meaning

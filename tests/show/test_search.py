@@ -38,18 +38,22 @@ def as_markdown(search: Search) -> str:
         (
             "found",
             "FOUND  exit code 0",
-            "The highest load that holds is 198 connections; at 207 a threshold is missed.",
+            "The highest load that passes is 198 connections; at 207 a threshold is missed.",
         ),
-        ("above", "HELD THROUGHOUT  exit code 0", "up to 50 connections; the limit lies above"),
-        ("below", "NOTHING HELD  exit code 1", "No load held, down to 1 connections. 1 of 3 thresholds"),
+        ("above", "HELD THROUGHOUT  exit code 0", "up to 50 connections; the limit is higher"),
+        ("below", "NOTHING HELD  exit code 1", "No load passed, down to 1 connections. 1 of 3 thresholds"),
         (
             "invalid",
             "INVALID  exit code 4",
             "At 40,000 turns/s the generator or the measurement was the limit",
         ),
-        ("invalid", "INVALID  exit code 4", "and 20,000 turns/s held."),
+        ("invalid", "INVALID  exit code 4", "and 20,000 turns/s passed."),
         ("unreachable", "UNREACHABLE  exit code 3", "The search ended at 40 connections; before that 20"),
-        ("interrupted", "INTERRUPTED  exit code 130", "Interrupted; until then 20 connections held."),
+        (
+            "interrupted",
+            "INTERRUPTED  exit code 130",
+            "The search was interrupted; until then 20 connections passed.",
+        ),
     ],
 )
 def test_what_was_found_is_said_first(name: str, first: str, sentence: str) -> None:
@@ -61,11 +65,11 @@ def test_what_was_found_is_said_first(name: str, first: str, sentence: str) -> N
 
 def test_the_knee_the_interval_and_what_was_added_are_said() -> None:
     text = as_text(SEARCHES["found"])
-    assert "Every run up to 198 held, and every run from 207 on missed." in text
+    assert "Every run up to 198 passed, and every run from 207 on missed a threshold." in text
     assert "The knee lies at 200 connections, where the target achieved 1,000/s." in text
     assert "added by the search: turns.complete.ratio >= 99%" in text
     assert "13 runs in 3 min 4 s" in text
-    assert "No knee was seen: the target did what was asked" in as_text(SEARCHES["above"])
+    assert "No knee was seen: the target kept up with every load" in as_text(SEARCHES["above"])
 
 
 def test_every_probe_is_a_line() -> None:
@@ -80,8 +84,8 @@ def test_every_probe_is_a_line() -> None:
 
 def test_a_search_without_a_probe() -> None:
     nothing = replace(SEARCHES["found"], tries=(), finding=find([]), knee=knee([]))
-    assert "Interrupted; until then no load held." in as_text(nothing)
-    assert "No knee was seen: no load held." in as_markdown(nothing)
+    assert "The search was interrupted; until then no load passed." in as_text(nothing)
+    assert "No knee was seen: no load passed." in as_markdown(nothing)
     assert nothing.finding.exit_code is Exit.INTERRUPTED
 
 

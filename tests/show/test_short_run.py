@@ -129,7 +129,9 @@ def test_shares_of_the_whole_run_and_of_its_measured_part_are_told_apart(sample:
 
 def test_a_generator_in_need_beside_a_miss_is_named_above(sample: Sample) -> None:
     manifest = deepcopy(sample("failed").manifest)
-    clause = "The generator itself waited for a core for 36.0 % of the time, but the miss counts: it was."
+    clause = (
+        "The generator itself waited for a core for 36.0 % of the time, but the miss counts, because it was."
+    )
     manifest["verdict"]["reason"] = f"1 of 3 thresholds missed: a was 1.02 s, not < 300ms. {clause} Else."
     assert short_document(manifest, {}).brief == clause
 
@@ -138,8 +140,12 @@ def test_a_generator_in_need_beside_a_miss_is_named_above(sample: Sample) -> Non
     ("lag", "waited", "told"),
     [
         (900.0, 900.0, "send lateness p99 464 µs, receive"),
-        (0.1, 900.0, "send lateness p99 464 µs (100 µs of it ours at most, the rest a wait for connections)"),
-        (None, 900.0, "send lateness p99 464 µs (none of it ours: a wait for connections)"),
+        (
+            0.1,
+            900.0,
+            "send lateness p99 464 µs (at most 100 µs by the generator, the rest waiting for connections)",
+        ),
+        (None, 900.0, "send lateness p99 464 µs (none of it by the generator, all waiting for connections)"),
     ],
 )
 def test_what_waits_for_connections_is_no_lateness_of_ours(

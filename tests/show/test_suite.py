@@ -46,7 +46,7 @@ def test_every_run_is_a_line_and_what_is_no_pass_a_sentence() -> None:
     ]
     assert table[5].split()[:5] == ["✓", "PASS", "0", "burst", "(2)"]
     assert table[3].split() == ["?", "NOT", "RUN", "–", "soak", "–", "–", "–", "–", "–"]
-    assert "NOT RUN soak: it takes about 50 s, and 3 s of the budget were left" in text
+    assert "NOT RUN soak: the run takes about 50 s, but only 3 s of the budget were left" in text
     assert "ERROR crashed: " in text
     assert "PASS burst:" not in text
     last = "ERROR, exit code 70: 1 ERROR, 1 FAIL, 1 INVALID, 1 NOT RUN, 2 PASS in 1 min 3 s of 1 min 5 s"
@@ -78,8 +78,8 @@ def test_markdown_for_a_job_summary() -> None:
     assert "| ❔ NOT RUN | – | soak |" in text
     (failed,) = (line for line in text.splitlines() if "| steady |" in line)
     assert failed.endswith("| `2026-steady` | It is a fail \\| of \\<course\\>. |")
-    assert "Left out, being no scenario: scenarios/ready.toml (a readiness policy)." in text
-    assert "Left out" not in as_markdown(PASSED)
+    assert "Not run, because these files are no scenarios: scenarios/ready.toml (a readiness policy)." in text
+    assert "Not run" not in as_markdown(PASSED)
 
 
 def test_json_for_machines() -> None:

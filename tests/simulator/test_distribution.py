@@ -31,7 +31,7 @@ def test_what_is_no_distribution_is_told_with_the_right_form(text: str) -> None:
 
 
 def test_a_range_the_wrong_way_round_is_told() -> None:
-    with pytest.raises(ValueError, match="shorter one first"):
+    with pytest.raises(ValueError, match="shorter time first"):
         read_distribution("uniform:9ms,1ms")
 
 

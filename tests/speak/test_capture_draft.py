@@ -94,7 +94,8 @@ def test_a_chat_with_everything() -> None:
     )
     assert made.rows == [{"text": f"why number {n}"} for n in range(3)]
     assert made.notes[-2:] == [
-        f"{{secret.{name}}} stands for a secret that was taken out: set {name}, or keep what the target gives"
+        f"the draft has {{secret.{name}}} in place of a secret: set the environment variable {name},"
+        " or keep the value that the target sends"
         for name in ("TARGET_API_KEY", "TARGET_TOKEN")
     ]
     assert (made.first, made.end, made.ignore) == (["delta"], ["done"], ["news"])
@@ -214,7 +215,7 @@ def test_without_an_id_that_comes_back_events_are_matched_in_order() -> None:
     assert made.end == ["answer"]
     assert made.first == ["delta"]
     assert event_lines(made)["match"] == '"order"'
-    assert any("matched in order" in note for note in made.notes)
+    assert any("matches events by order" in note for note in made.notes)
 
 
 def test_an_array_with_a_reference() -> None:
@@ -343,7 +344,7 @@ def test_events_of_a_turn_that_is_not_ours_are_told() -> None:
         ("<", {"type": "done", "id": "x9"}),
         ("<", {"type": "done", "id": "x1"}),
     )
-    assert any("name no turn" in note for note in made.notes)
+    assert any("have no id of a turn" in note for note in made.notes)
 
 
 def test_two_envelopes_have_two_paths() -> None:
@@ -653,7 +654,7 @@ def test_a_heartbeat_that_nothing_answers_is_told(*, ids: bool) -> None:
     )
     assert made.ignore == ["ping"]
     assert made.end == ["done"]
-    assert any("called a heartbeat" in note for note in made.notes)
+    assert any("looks like a heartbeat" in note for note in made.notes)
     assert ends(played)
 
 

@@ -37,14 +37,19 @@ class ContainerSource(HealthSource):
     @override
     def sample(self) -> Mapping[str, float | str]:
         path = f"/containers/{quote(self._container, safe='')}/stats?stream=false&one-shot=true"
-        body = get(UnixConnection(self._socket_path), path, {}, f"the engine at {self._socket_path}")
+        body = get(
+            UnixConnection(self._socket_path),
+            path,
+            {},
+            f"the container engine at {self._socket_path}",
+        )
         try:
             stats = json.loads(body)
             cpu_ns, memory = stats["cpu_stats"]["cpu_usage"]["total_usage"], _memory(stats["memory_stats"])
             cores = self._cpu.of(float(cpu_ns) / 1e9, self._clock())
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise NotSampledError(
-                f"the engine reports nothing about {self._container}: is it running?"
+                f"the container engine reports nothing about {self._container}: is this container running?"
             ) from None
         return {"memory": memory, **({} if cores is None else {"cpu": cores})}
 

@@ -87,7 +87,7 @@ class _Endpoint(HealthSource):
     def _told(self, value: float | None) -> float | str:
         """The value, or why it is none: none of these can be below 0."""
         if value is None:
-            return f"{public_url(self._url)} does not report it"
+            return f"{public_url(self._url)} does not report this metric"
         return value if value >= 0 else f"{public_url(self._url)} reports {value:g}, which is impossible"
 
     @abc.abstractmethod

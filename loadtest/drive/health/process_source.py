@@ -52,7 +52,7 @@ class ProcessSource(HealthSource):
         except psutil.NoSuchProcess:
             running = False
         except psutil.AccessDenied:
-            raise NotSampledError(f"this user may not read process {self._pid}") from None
+            raise NotSampledError(f"loadtest has no permission to read process {self._pid}") from None
         if not running or self._root is None:
             raise NotSampledError(f"process {self._pid} is gone")
         return self._root
@@ -77,7 +77,10 @@ class ProcessSource(HealthSource):
         except psutil.NoSuchProcess:
             return f"process {self._pid} is gone"
         except (psutil.Error, AttributeError, OSError):
-            return f"cannot be read for process {self._pid} (permission or platform)"
+            return (
+                f"loadtest cannot read this metric of process {self._pid} (no permission, or not on this"
+                " platform)"
+            )
         for child in self._children:
             try:
                 total += read(child)

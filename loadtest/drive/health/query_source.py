@@ -30,9 +30,7 @@ class QuerySource(HealthSource):
         try:
             values = _values(json.loads(body))
         except (ValueError, KeyError, TypeError, IndexError, RecursionError):
-            raise NotSampledError(
-                f"{metric.url} sent no Prometheus JSON; is it a Prometheus server?"
-            ) from None
+            raise NotSampledError(f"the answer of {metric.url} is not that of a Prometheus server") from None
         if len(values) != 1 or not math.isfinite(values[0]):
             told = "no value" if not values else f"{len(values)} values" if len(values) > 1 else "no number"
             raise NotSampledError(f"Prometheus has {told} for {metric.query}")

@@ -79,7 +79,7 @@ def run_program(
             if code is None or not leaves:
                 _end(child)
         if code is None:
-            raise ProbeError("timeout", f"{command[0]} did not end within {within_s:g} s")
+            raise ProbeError("timeout", f"the program {command[0]} did not end within {within_s:g} s")
         texts = []
         for file in (out, err):
             file.seek(0)
@@ -106,7 +106,7 @@ def _wait(child: subprocess.Popen[bytes], files: Iterable[IO[bytes]], within_s: 
         with suppress(subprocess.TimeoutExpired):
             return child.wait(min(LOOK_S, left))
         if max(os.fstat(file.fileno()).st_size for file in files) > MAX_OUTPUT:
-            raise ProbeError("answer", "it wrote more than 64 MiB, so loadtest ended it")
+            raise ProbeError("answer", "the program wrote more than 64 MiB, so loadtest ended it")
     return child.poll()
 
 
@@ -124,12 +124,12 @@ def probe_command(probe: CommandProbe, context: ProbeContext) -> Evidence:
     ended = run_program(command, context.folder, context.left_s(1e9), context.environ)
     took = (context.clock() - begun) * 1000
     measures = {**distribution("took", [took]), "exit_code": Measure(ended.code, "count", 1)}
-    lines = (f"{command[0]} ended with {ended.code}", *ended.last_words)
+    lines = (f"the program {command[0]} ended with {ended.code}", *ended.last_words)
     if ended.code not in probe.exit_codes:
         last = f": {ended.last_words[-1]}" if ended.last_words else ""
-        said = f"{command[0]} ended with {ended.code}{last}"
+        said = f"the program {command[0]} ended with {ended.code}{last}"
         return Evidence("failed", said, context.wall(), "exit", measures, lines, samples=(took,))
     if probe.contains and probe.contains not in ended.out:
-        said = f'{command[0]} did not write "{probe.contains}"'
+        said = f'the program {command[0]} did not write "{probe.contains}"'
         return Evidence("failed", said, context.wall(), "answer", measures, lines, samples=(took,))
     return Evidence("answered", lines[0], context.wall(), "", measures, lines, samples=(took,))

@@ -20,7 +20,7 @@ PULL = re.compile(
     r"|manifest (?:for .* )?(?:unknown|not found)",
     re.IGNORECASE,
 )
-NOT_TOLD = "this listing has no restarts; docker inspect has them"
+NOT_TOLD = "this listing does not show restarts; use that of docker inspect"
 _RESTARTING = re.compile(r"Restarting \((\d+)\)")
 
 
@@ -73,7 +73,7 @@ def read_listing(text: str) -> list[Container]:
         return []
     items = parsed(text) if text.startswith("[") else [parsed(line) for line in text.splitlines() if line]
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise ValueError("it is not a list of containers")
+        raise ValueError("the listing is not a list of containers")
     return [_inspected(item) if isinstance(item.get("State"), dict) else _listed(item) for item in items]
 
 
@@ -167,9 +167,9 @@ def _looked_twice(
             return list(listed), f"docker inspect: {error}", ()
     first, last = ({each.service: each for each in look} for look in looks)
     if not last or first.keys() != last.keys():
-        return list(listed), "the two looks of docker inspect list different containers", ()
+        return list(listed), "two calls of docker inspect listed different containers", ()
     again = tuple(
-        f"{name}: restarted {rise} times within the {apart_s:g} s between two looks"
+        f"{name}: restarted {rise} times within {apart_s:g} s"
         for name, each in last.items()
         if (rise := (each.restarts or 0) - (first[name].restarts or 0)) > 0
     )

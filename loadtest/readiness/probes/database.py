@@ -107,7 +107,7 @@ def _certificate(host: str, port: int, context: ProbeContext) -> tuple[Mapping[s
         with secured(sock, host, insecure=True) as safe:
             return expiry(expires_at(safe), context.wall())
     except ProbeError as error:
-        return {}, f"its certificate could not be read: {error}"
+        return {}, f"the certificate of the server could not be read: {error}"
 
 
 def _postgresql(url: str, probe: DatabaseProbe, context: ProbeContext, by_tls: list[tuple[str, int]]) -> Once:
@@ -115,7 +115,7 @@ def _postgresql(url: str, probe: DatabaseProbe, context: ProbeContext, by_tls: l
     try:
         import psycopg
     except ImportError:
-        said = 'the driver psycopg is not installed: pip install "psycopg[binary]"'
+        said = 'the driver psycopg is not installed; run: pip install "psycopg[binary]"'
         raise NotProbedError("driver", said) from None
 
     def once(connects: list[float]) -> float:

@@ -19,13 +19,16 @@ def probe_dns(probe: DnsProbe, context: ProbeContext) -> Evidence:
         try:
             found = socket.getaddrinfo(probe.host, None, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
-            raise ProbeError("resolve", f"the name {probe.host} does not resolve: {reason(error)}") from None
+            raise ProbeError(
+                "resolve",
+                f"the name {probe.host} cannot be resolved: {reason(error)}",
+            ) from None
         took = (context.clock() - begun) * 1000
         addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
         seen.update(dict.fromkeys(addresses))
         if missing := [each for each in probe.addresses if each not in addresses]:
             shown = ", ".join(addresses)
-            raise ProbeError("answer", f"{probe.host} is {shown}, without {', '.join(missing)}")
+            raise ProbeError("answer", f"{probe.host} resolves to {shown}, but not to {', '.join(missing)}")
         return took
 
     tries = Tries("resolve", probe.samples, context)

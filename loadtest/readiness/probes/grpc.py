@@ -15,7 +15,9 @@ from loadtest.readiness.probes.tcp import opened, reason
 from loadtest.readiness.probes.tls import expires_at, expiry, secured
 
 PORTS = {"grpc": 80, "grpcs": 443}
-MISSING = "the package grpcio-health-checking is not installed: pip install grpcio-health-checking"
+MISSING = (
+    "the Python package grpcio-health-checking is not installed; run: pip install grpcio-health-checking"
+)
 LONGEST_WORDS = 160
 
 
@@ -151,5 +153,5 @@ def _told(error: Any, service: str) -> ProbeError:
     if code == "DEADLINE_EXCEEDED":
         return ProbeError("timeout", "the server did not answer in time")
     if code == "UNAVAILABLE":
-        return ProbeError("closed", f"the server broke the call off: {words}")
+        return ProbeError("closed", f"the server aborted the call: {words}")
     return ProbeError("status", f"gRPC status {code}: {words or reason(error)}")

@@ -60,14 +60,17 @@ class _Exchange:
                 return status, body
             to = urlsplit(urljoin(url.geturl(), location))
             if to.scheme not in {"http", "https"} or not to.hostname:
-                raise ProbeError("answer", f"it redirects to {location[:80]}, which is not an HTTP URL")
+                raise ProbeError(
+                    "answer",
+                    f"the server redirects to {location[:80]}, which is not an HTTP URL",
+                )
             if to.netloc != url.netloc or to.scheme != url.scheme:
                 # What is a secret of one server is none of another's business.
                 headers = {}
             if status in SEEN_ELSEWHERE:
                 method = "HEAD" if method == "HEAD" else "GET"
             url = to
-        raise ProbeError("answer", f"it redirects more than {self.probe.redirects} times")
+        raise ProbeError("answer", f"the server redirects more than {self.probe.redirects} times")
 
     def request_to(
         self, url: SplitResult, method: str, headers: Mapping[str, str]

@@ -56,7 +56,7 @@ def read_junit(text: bytes, tally: Tally) -> float | None:
     except (ElementTree.ParseError, LookupError, ValueError) as error:
         raise ValueError(f"it is not XML: {error}") from None
     if root.tag not in SUITES:
-        raise ValueError(f"it is not a JUnit file: its root is <{root.tag}>")
+        raise ValueError(f"the file is not a JUnit file: its root is <{root.tag}>")
     listed = 0
     for suite in root.iter():
         if suite.tag in SUITES:
@@ -175,7 +175,7 @@ def _paths(patterns: Iterable[str], context: ProbeContext) -> Iterable[Path]:
         found = sorted(place.parent.glob(place.name)) if place.parent.is_dir() else []
         if not found:
             raise ProbeError(
-                "missing file", f"there is no {pattern}: the tests did not run, or left no report"
+                "missing file", f"there is no file {pattern}: the tests did not run or left no report"
             )
         yield from found
 
@@ -221,7 +221,7 @@ def _named(tally: Tally) -> Iterable[str]:
         ("not collected", tally.not_collected),
         ("skipped", tally.skipped),
         ("took more than one attempt", tally.again),
-        ("took 0.00 s, which may mean that nothing was tested", tally.instant),
+        ("took 0.00 s, so perhaps nothing was tested", tally.instant),
     )
     for word, names in kinds:
         if names:

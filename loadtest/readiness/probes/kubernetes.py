@@ -62,9 +62,9 @@ def _items(data: Any) -> list[Mapping[str, Any]]:
     """
     items = data.get("items", [data]) if isinstance(data, dict) else data
     if not isinstance(items, list) or not all(isinstance(each, dict) for each in items):
-        raise ValueError("it is not a list of Kubernetes objects")
+        raise ValueError("the listing is not a list of Kubernetes objects")
     if len(items) > MAX_ITEMS:
-        raise ValueError(f"it holds more than {MAX_ITEMS:,} objects")
+        raise ValueError(f"the listing contains more than {MAX_ITEMS:,} objects")
     return items
 
 
@@ -135,11 +135,11 @@ def _rollout(name: str, kind: str, item: Mapping[str, Any]) -> Iterator[str]:
         _whole(section(item, "metadata").get("generation")),
     )
     if kind in {"deployment", "statefulset", "daemonset"} and observed < asked:
-        yield f"{name}: Kubernetes has not processed its last change yet"
+        yield f"{name}: Kubernetes has not processed the last change yet"
     elif kind in {"deployment", "statefulset"} and "updatedReplicas" in status:
         updated, wanted = _whole(status.get("updatedReplicas")), _whole(spec.get("replicas"))
         if updated < wanted:
-            yield f"{name}: the rollout is not finished, {updated} of {wanted} have the last change"
+            yield f"{name}: the rollout is not finished: {updated} of {wanted} replicas have the last change"
 
 
 def _container_statuses(pod: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -167,8 +167,10 @@ def _restarted(status: Mapping[str, Any], at: float) -> str:
     n = _whole(status.get("restartCount"))
     if not n or not ago_s < RECENT_S:
         return ""
-    code = f", it had ended with {ended['exitCode']}" if isinstance(ended.get("exitCode"), int) else ""
-    return f"restarted {n} times, the last {format_duration(max(0.0, ago_s) * 1e9)} before{code}"
+    code = (
+        f"; it had ended with exit code {ended['exitCode']}" if isinstance(ended.get("exitCode"), int) else ""
+    )
+    return f"restarted {n} times, the last time {format_duration(max(0.0, ago_s) * 1e9)} before{code}"
 
 
 def _listed(data: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
@@ -201,7 +203,7 @@ def _evidence(found: Mapping[str, Workload | None], at: float, source: str) -> E
         *(f"{each.name}: {each.ready} of {each.wanted} ready, restarts {each.restarts}" for each in there),
     )
     release = tuple(dict.fromkeys(image for each in there for image in each.images))
-    down = [("container", f"{name}: it is not in the cluster") for name in missing]
+    down = [("container", f"{name}: the cluster does not have this workload") for name in missing]
     down += [each.why or ("container", f"{each.name}: 0 of {each.wanted} ready") for each in dead]
     short = [
         each.why[1] if each.why else f"{each.name}: {each.ready} of {each.wanted} ready"

@@ -175,7 +175,7 @@ class Tries:
         if late and max(late) > GRAIN_MS:
             lines = (*lines, f"loadtest itself was late by up to {format_ms(max(late))}")
         if n < self.wanted:
-            short = f"only {n} of {self.wanted} samples fitted into the time"
+            short = f"there was time for only {n} of {self.wanted} samples"
             lines = (*lines, short)
             if n < P95_SAMPLES:
                 issues, error = (*issues, short), error or "timeout"

@@ -30,7 +30,7 @@ def probe_prometheus(probe: PrometheusProbe, context: ProbeContext) -> Evidence:
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise NotProbedError(
             "answer",
-            f"{probe.url} sent no Prometheus JSON; is it a Prometheus server? ({str(error)[:120]})",
+            f"the answer of {probe.url} is not that of a Prometheus server ({str(error)[:120]})",
         ) from None
     if not values:
         raise NotProbedError("stale", f"Prometheus has no value for {probe.query}")

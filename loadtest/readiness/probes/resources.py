@@ -39,7 +39,8 @@ def _pid(probe: ResourcesProbe, context: ProbeContext) -> int:
         return int(path.read_text("ascii").strip())
     except OSError as error:
         said = (
-            f"{path.name} cannot be read ({error.strerror}): the process does not run, or writes it elsewhere"
+            f"{path.name} cannot be read ({error.strerror}): the process does not run, or writes its id"
+            " elsewhere"
         )
         raise ProbeError("missing file", said) from None
     except ValueError:
@@ -54,7 +55,7 @@ def _process(pid: int, probe: ResourcesProbe, context: ProbeContext) -> Evidence
         cpu = process.cpu_percent(interval=min(probe.over_s, context.left_s())) / 100
         memory, connections = process.memory_info().rss, len(process.net_connections())
     except psutil.AccessDenied:
-        raise NotProbedError("tool", f"process {pid} cannot be read: this user may not") from None
+        raise NotProbedError("tool", f"loadtest has no permission to read process {pid}") from None
     except psutil.Error:
         raise ProbeError("process", f"process {pid} does not run") from None
     share = memory / psutil.virtual_memory().total

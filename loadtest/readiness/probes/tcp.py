@@ -22,7 +22,7 @@ def opened(host: str, port: int, context: ProbeContext) -> socket.socket:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise ProbeError("resolve", f"the name {host} does not resolve: {reason(error)}") from None
+        raise ProbeError("resolve", f"the name {host} cannot be resolved: {reason(error)}") from None
     problem = ProbeError("tcp", f"{host} has no address")
     for family, kind, number, _, address in found:
         where = ":".join(map(str, address[:2]))

@@ -80,7 +80,7 @@ def _kept(probe: WebsocketProbe, context: ProbeContext) -> Evidence:
     of_it = [each for each in mine if not context.release or is_of(context.release, each.label or "")]
     if not mine:
         there = f" against {probe.target}" if probe.target else ""
-        raise NotProbedError("no run", f"the results folder has no run of {name}{there}")
+        raise NotProbedError("no run", f"the results folder has no run of the scenario {name}{there}")
     found = (of_it or mine)[-1]
     return replace(of_manifest(read_manifest(found.path), context.wall()), release=(found.label or "",))
 
@@ -102,15 +102,15 @@ def _failed(look: Evidence) -> bool:
 def of_looks(looks: Sequence[Evidence], probe: WebsocketProbe) -> Evidence:
     """All looks as one: by the last that failed where too many did, else by the last, or one not known."""
     bad = [each for each in looks if _failed(each)]
-    lines = tuple(f"look {number}: {each.said}" for number, each in enumerate(looks, 1))
-    told = f"{len(bad)} of {len(looks)} looks failed, {probe.failure_limit} may"
+    lines = tuple(f"run {number}: {each.said}" for number, each in enumerate(looks, 1))
+    told = f"{len(bad)} of {len(looks)} runs failed; {probe.failure_limit} may fail"
     if len(bad) > probe.failure_limit:
         last = bad[-1]
         return replace(last, said=f"{told}: {last.said}", lines=(*lines, *last.lines))
     unknown = [each for each in looks if each.outcome == "unasked"]
     if unknown or len(looks) < probe.count:
-        said = unknown[-1].said if unknown else f"only {len(looks)} of {probe.count} looks were made"
-        return Evidence("unasked", f"a look has no result: {said}", None, "generator", lines=lines)
+        said = unknown[-1].said if unknown else f"only {len(looks)} of {probe.count} runs were made"
+        return Evidence("unasked", f"a run has no result: {said}", None, "generator", lines=lines)
     last = looks[-1]
     good = next((each for each in reversed(looks) if not _failed(each)), last)
     issues = (*good.issues, told) if bad else good.issues
@@ -164,7 +164,9 @@ def with_certificate(found: Evidence, manifest: Mapping[str, Any], context: Prob
         with secured(sock, name, insecure=True) as safe:
             more, line = expiry(expires_at(safe), context.wall())
     except (ProbeError, ValueError) as error:
-        return replace(found, lines=(*found.lines, f"its certificate could not be read: {error}"))
+        return replace(
+            found, lines=(*found.lines, f"the certificate of the server could not be read: {error}")
+        )
     lines = (*found.lines, line) if line else found.lines
     return replace(found, measures={**found.measures, **more}, lines=lines)
 

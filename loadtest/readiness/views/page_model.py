@@ -106,7 +106,7 @@ def build_page(assessment: Assessment) -> Document:
         sections=tuple(section for section in sections if section.filled),
         plots=(plot,) if plot else (),
         plots_after=len(first),
-        footer=f"{found.id} · policy {found.policy_sha256[:12]} · by loadtest from what its probes found",
+        footer=f"{found.id} · policy {found.policy_sha256[:12]} · by loadtest, from its probes",
     )
 
 
@@ -157,12 +157,12 @@ def _review(found: Assessment) -> str:
     if found.review_at is not None:
         return f"{instant(found.review_at)}, {BY_POLICY}"
     if found.good_until is not None:
-        return f"by {instant(found.good_until)}: after that the first evidence is too old"
+        return f"by {instant(found.good_until)}: then the first evidence becomes too old"
     return ""
 
 
 def _with_span(figure: Figure) -> str:
-    return f"{figure.text}, {figure.span} once all is known" if figure.span else figure.text
+    return f"{figure.text}; {figure.span} once everything is known" if figure.span else figure.text
 
 
 def _cell(row: TableRow, at: int) -> str | TableCell:
@@ -204,8 +204,8 @@ def _components(found: Assessment) -> DocumentSection:
 
     return _section(
         "Components",
-        "Each component as its probe found it. Unknown has no score: it is left out of every mean."
-        f" Priority is {BY_POLICY}; up is the share of the known time in which it was not down.",
+        "The state of each component. An unknown component has no score and counts in no mean. Priority is"
+        f" {BY_POLICY}; up is the share of the known time in which the component was not down.",
         ("", "component", "priority", "score", "response time", "up", "age"),
         _lines(row(each) for each in found.components),
         frozenset({3, 5, 6}),
@@ -227,7 +227,7 @@ def _broken(found: Assessment) -> Iterator[DocumentSection]:
     yield _found("What is broken", broken, "bad")
     yield _found("What is not known", unknown, "doubt")
     healthy = counted(each.state for each in also)
-    yield _found("Also not healthy", also, "doubt", f"{healthy}: blocks nothing by itself")
+    yield _found("Also not healthy", also, "doubt", f"{healthy}; not a reason for the verdict")
 
 
 def _found(title: str, made: Sequence[CauseFound], tone: Tone, folded: str = "") -> DocumentSection:
@@ -271,7 +271,7 @@ def _rules(found: Assessment) -> Iterator[DocumentSection]:
     rows.sort(key=lambda row: RULE_ORDER.index(row.text(0)))
     held = [row for row in rows if row.text(0) == "met"]
     other = [row for row in rows if row.text(0) != "met"]
-    meaning = f"What must hold, {BY_POLICY}, and what follows if it does not."
+    meaning = f"The rules ({BY_POLICY}), and what follows if a rule does not hold."
     heads, right = ("", "rule", MUST_HOLD, "measured", "if not", "age"), frozenset({3, 5})
     if not other:
         yield _section("Rules", meaning, heads, _lines(iter(held)), right)
@@ -324,7 +324,7 @@ def _monitoring(found: Assessment) -> DocumentSection:
     rows += [TableRow(("silenced", sentence, "", "")) for sentence in seen.silences]
     probing = TableRow(("probing", f"{seen.components} components", seen.heartbeat, ""))
     nobody = TableRow(
-        ("nobody", "no watch of this policy runs", "this is what the last watch stored", ""), "doubt"
+        ("nobody", "no watch of this policy runs", "the last watch stored these rows", ""), "doubt"
     )
     rows.append(probing if seen.running else nobody)
     last = max((each.last for each in seen.routes if each.last is not None), default=None)
@@ -364,7 +364,8 @@ def _figures(found: Assessment) -> DocumentSection:
     )
     return _section(
         "How the numbers are computed",
-        "Each figure with its formula and inputs; the span is its range once unknown components are known.",
+        "Each figure with its formula and inputs. The span is the range of the figure once unknown components"
+        " are known.",
         ("figure", "value", "span", "age"), _lines(lines), frozenset({1, 3}),
         folded=f"health, confidence and {len(every) - 2} more, with their inputs",
     )  # fmt: skip
@@ -379,7 +380,7 @@ def _functions(found: Assessment) -> DocumentSection:
     )  # fmt: skip
     return _section(
         "Business functions",
-        f"What users can do. Which components each needs, its users, value and impact are {BY_POLICY}.",
+        f"What users can do. The components, users, value and impact of each function are {BY_POLICY}.",
         ("", "function", "users reached", "value", "impact if out"), _lines(lines), frozenset({2, 3}),
         folded=counted(each.status for each in found.functions),
     )  # fmt: skip
@@ -390,7 +391,7 @@ def _risks(found: Assessment) -> DocumentSection:
         TableRow((each.level, each.title, each.impact), TONES[each.level], (f"likely cause: {each.cause}",))
         for each in found.risks
     )
-    return _section("Risks", "The worst first, with a hint from the class of the error.",
+    return _section("Risks", "The worst risk first, with the usual cause of such an error.",
                    ("", "risk", "touches"), _lines(lines),
                    folded=counted(each.level for each in found.risks))  # fmt: skip
 
@@ -414,7 +415,7 @@ def _levels(found: Assessment) -> DocumentSection:
         for level in each.levels
     )  # fmt: skip
     return _section(
-        "Levels", "Beyond warn a component is degraded, beyond critical it is down.",
+        "Levels", "Beyond its warn level a component is degraded, beyond its critical level it is down.",
         ("", "measure", "measured", "n", "warn", "critical", "age"), _lines(lines),
         frozenset({2, 3, 6}),
         folded=counted(level.outcome for each in found.components for level in each.levels),
@@ -448,7 +449,7 @@ def _changes(found: Assessment) -> DocumentSection:
     lines = (TableRow((each,)) for each in changes)
     n = len(changes)
     return _section(
-        "Since the last report", "What is different, the policy included.", ("change",), _lines(lines),
+        "Since the last report", "The differences, also in the policy.", ("change",), _lines(lines),
         folded=changes[0] if n == 1 else f"{n} changes",
     )  # fmt: skip
 
@@ -466,7 +467,8 @@ def _outages(found: Assessment) -> DocumentSection:
         if each.since is not None or each.n
     )  # fmt: skip
     return _section(
-        "Outages", "From the stored assessments; every time is exact to the interval between them.",
+        "Outages",
+        "Computed from the stored assessments. Each time is as exact as the interval between them.",
         ("component", "down since", "outages over", "the last took", "mean time to recovery", "up"),
         _lines(lines), frozenset({2, 3, 4, 5}),
         folded="since when, how long, mean time to recovery",
@@ -485,8 +487,8 @@ def _uptimes(found: Assessment) -> DocumentSection:
         if any(each.up is not None for each in row.shares)
     )
     return _section(
-        "Uptime", "Share of the known time in which a component was not down, in the last hour, day and week,"
-        " and how much of that time is known. – if the stored history is shorter.",
+        "Uptime", "The share of the known time in which a component was not down, in the last hour, day and"
+        " week, and how much of the time is known. A dash: the stored history is shorter.",
         ("component", *(f"last {over}" for over in WINDOWS_S)), _lines(rows), frozenset({1, 2, 3}),
         folded="of the last hour, day and week",
     )  # fmt: skip
@@ -497,13 +499,17 @@ def _rollback(found: Assessment) -> DocumentSection:
         return _section("Rollback", "", (), ())
     if found.rollback.worked is not None:
         return _rolled_back(found.rollback)
-    known = {None: "not verified; --verify-rollback verifies it", True: "verified", False: "its check failed"}
+    known = {
+        None: "not verified; to verify it, add --verify-rollback",
+        True: "verified",
+        False: "its check failed",
+    }
     tone: dict[bool | None, Tone] = {None: "doubt", True: "good", False: "bad"}
     verified = found.rollback.verified
     notes = (found.rollback.said,) if found.rollback.said else ()
     state = known[verified].partition(";")[0]
     line = TableRow((state, found.rollback.command), tone[verified], notes, remark=found.rollback.said or "")
-    return _section("Rollback", "Printed; run only with --rollback.", ("", "command"),
+    return _section("Rollback", "loadtest runs this command only with --rollback.", ("", "command"),
                    _lines(iter((line,))), folded=known[verified])  # fmt: skip
 
 

@@ -57,7 +57,7 @@ def _lines(found: Assessment) -> Iterator[str]:
         [((policy, ("component", row.name)), row.mean_s) for row in found.outages],
     )  # fmt: skip
     yield from _gauge(
-        "trigger_pulled", "Whether a rollback trigger is pulled.",
+        "trigger_pulled", "1 if the rollback trigger calls for a rollback, else 0.",
         [
             ((policy, ("trigger", row.title)), float(row.outcome == "TRIGGERED"))
             for row in found.triggers
@@ -77,15 +77,15 @@ def _alerts(policy: Labels, seen: Monitoring) -> Iterator[str]:
         [((*policy, ("severity", each)), float(open_.count(each))) for each in SEVERITIES],
     )  # fmt: skip
     yield from _gauge(
-        "route_messages_waiting", "Messages that have not arrived yet.",
+        "route_messages_waiting", "Messages that have not been delivered yet.",
         [((*policy, ("route", each.name)), float(each.waiting)) for each in seen.routes],
     )  # fmt: skip
     yield from _gauge(
-        "route_delivered_timestamp_seconds", "When the last message arrived.",
+        "route_delivered_timestamp_seconds", "Time of the last delivered message.",
         [((*policy, ("route", each.name)), each.last) for each in seen.routes],
     )  # fmt: skip
     yield from _gauge(
-        "route_failing", "Whether the last message did not arrive.",
+        "route_failing", "1 if the last message was not delivered, else 0.",
         [((*policy, ("route", each.name)), float(bool(each.trouble))) for each in seen.routes],
     )  # fmt: skip
 

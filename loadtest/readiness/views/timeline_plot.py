@@ -35,14 +35,14 @@ def course_plot(found: Assessment, instant: Callable[[float], str]) -> Plot | No
         return None
     n = sum(each.n for each in points)
     shared = (
-        f" Where {max(each.n for each in points)} share a column, the worst is shown."
+        f" Where {max(each.n for each in points)} share a column, the column shows the worst."
         if n > len(points)
         else ""
     )
     caption = (
         f"The last {n} assessments, each as wide as the others, from {instant(points[0].at)} to"
-        f" {instant(points[-1].at)}: overall health (the line breaks where it was not known) and each"
-        f" component. The taller, the worse; dotted is unknown.{shared}"
+        f" {instant(points[-1].at)}: overall health (with a gap where it was not known) and each component. "
+        f"A taller mark is worse; a dotted mark is unknown.{shared}"
     )
     rows = found.components
     label = "health and components over time"

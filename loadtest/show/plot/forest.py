@@ -40,7 +40,7 @@ def draw(board: Board, width_in: float) -> Figure:
     """A row per metric, a mark per release with its interval."""
     sheet = layout.sheet(releases.heading(TITLE, board), width_in)
     marks = list(_marks(board))
-    caption = "change against the baseline in %, of shares in points; beside it the verdict"
+    caption = "change against the baseline in % (of shares: in points), with the verdict"
     panel = layout.panel(sheet, caption, ROW_IN * (max((mark.at for mark in marks), default=1) + 1.2))
     if not marks:
         layout.explain(sheet, panel, "no metric decides")
@@ -75,10 +75,10 @@ def _marks(board: Board) -> Iterator[Mark]:
 
 def _meaning(marks: list[Mark]) -> str:
     unknown = [mark for mark in marks if mark.row.change is None or not math.isfinite(mark.row.change)]
-    lacking = " Without a mark: not measured on both sides." if unknown else ""
+    lacking = " A row without a mark was not measured on both sides." if unknown else ""
     return (
-        "Shaded: the smallest effect, below which a difference does not matter. A filled mark is decided;"
-        f" bars are 95 % intervals.{lacking}"
+        "The shaded band is the smallest effect: smaller differences do not matter. A filled mark is decided."
+        f" Bars are 95 % intervals.{lacking}"
     )
 
 

@@ -16,12 +16,12 @@ from loadtest.show.plot import style, svg
 from loadtest.show.values import amount
 from loadtest.units import format_count
 
-TITLE = "Achieved against asked, and response time, by load"
+TITLE = "Achieved and requested load, and response time"
 
 ANSWERS = {
     "held": "all thresholds held",
     "missed": "a threshold was missed",
-    "invalid": "invalid: the generator's limit",
+    "invalid": "invalid: limited by the generator",
 }
 """Of the answer of a probe: what it means."""
 
@@ -69,7 +69,7 @@ def _throughput(sheet: layout.Sheet, search: Search) -> None:
     drawn = [each for each in search.tries if each.achieved is not None]
     panel = layout.panel(sheet, _caption(drawn), 2.3 if sheet.narrow else 2.8)
     if not drawn:
-        layout.explain(sheet, panel, "no probe left a run that measured anything")
+        layout.explain(sheet, panel, "no probe stored a run with measurements")
         return
     axes = panel.axes
     asked = sorted({(each.probe.load, each.asked) for each in drawn if each.asked is not None})
@@ -100,7 +100,7 @@ def _response(sheet: layout.Sheet, search: Search) -> None:
     panel = layout.panel(sheet, "", 2.1 if sheet.narrow else 2.4)
     if not drawn:
         panel.caption.set_text(f"{name}, p95 of response time")
-        layout.explain(sheet, panel, f"no run had samples enough for a p95 of {search.metric}")
+        layout.explain(sheet, panel, f"no run had enough samples for a p95 of {search.metric}")
         return
     values = [each.p95_ms or 0.0 for each in drawn]
     promised = _promised(search)
@@ -144,7 +144,7 @@ def _limit(axes: Axes, search: Search) -> None:
     low, high = search.finding.interval
     if low is not None and high is not None:
         axes.axvspan(low, high, facecolor=style.ORANGE, alpha=0.25, edgecolor="none", zorder=0,
-                     label=f"the limit lies between {amount(low)} and {amount(high)}")  # fmt: skip
+                     label=f"the limit is between {amount(low)} and {amount(high)}")  # fmt: skip
 
 
 def _points(axes: Axes, points: Sequence[tuple[ProbeResult, float | None]]) -> None:

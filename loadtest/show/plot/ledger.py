@@ -15,7 +15,7 @@ from loadtest.show.plot import style
 from loadtest.show.sanitize import printable
 from loadtest.units import format_count, format_ratio
 
-TITLE = "What became of every turn and event"
+TITLE = "Outcomes of turns and events"
 
 ROW_IN = 0.235
 

@@ -46,7 +46,7 @@ def _panel(sheet: layout.Sheet, board: Board, metric: str, name: str) -> None:
     caption = f"{name}, response time in ms{' (logarithmic)' if log else ''}, by percentile of turns"
     panel = layout.panel(sheet, caption, 2.2 if sheet.narrow else 2.7)
     if not known:
-        layout.explain(sheet, panel, "no side holds enough samples of it")
+        layout.explain(sheet, panel, "no side has enough samples of this metric")
         return
     for at, (side, look) in enumerate(releases.shown(board)):
         if at in known:
@@ -56,7 +56,7 @@ def _panel(sheet: layout.Sheet, board: Board, metric: str, name: str) -> None:
     percentile_axis(panel.axes, max(float(each.n) for each in known.values()), narrow=sheet.narrow)
     time_axis(panel.axes, low, high, log=log)
     layout.legend(panel, sheet.width_in, columns=6)
-    thin = "Thick: the turns of all runs of a side together. Thin: each run."
+    thin = "Thick lines: the turns of all runs of a side together. Thin lines: single runs."
     layout.footer(sheet, panel, f"{thin} {releases.left_out(board)}".strip())
 
 

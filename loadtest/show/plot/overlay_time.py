@@ -98,10 +98,10 @@ def _only_limits(panel: layout.Panel) -> None:
 
 
 def _meaning(board: Board) -> str:
-    said = ["Upright: beginning and end of the measured part."]
+    said = ["Vertical lines: beginning and end of the measured part."]
     if any(len(side.runs) > 1 for side, _ in releases.shown(board)):
         said.append(
-            f"Lines: median of the runs in {_each(board)}. Shaded: from the lowest to the highest run."
+            f"Lines: median of the runs in {_each(board)}. Shaded bands: from the lowest to the highest run."
         )
     return " ".join([*said, releases.left_out(board)]).strip()
 
@@ -146,7 +146,7 @@ def _panel(sheet: layout.Sheet, board: Board, track: Track) -> None:
     caption = f"{track.caption.replace('EACH', _each(board))}{' (logarithmic)' if log else ''}"
     panel = layout.panel(sheet, caption, 1.05 if sheet.narrow else 1.25)
     if not known:
-        layout.explain(sheet, panel, "no run holds it second by second")
+        layout.explain(sheet, panel, "no run has this metric second by second")
         return
     for side, look, each in known:
         if len(side.runs) > 1:

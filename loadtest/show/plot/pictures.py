@@ -42,14 +42,22 @@ TITLES = {
 
 
 CAPTIONS = {
-    "spectrum": "Read it from the left: half of the turns were answered within the time at 50 %. A line that"
-    " bends up at the right has a slow tail. Where response time lies above service time, messages"
-    " were sent later than due: their connection was not ready, or the generator was busy.",
-    "timeline": "Percentiles are drawn only for seconds with enough samples. A gap in them with turns due is"
-    " a stall of the target; a busy generator or a lagging loop casts doubt on that second. Turns that were"
-    " not complete stand in the second in which they ended.",
-    "connections": "How many connections were ready at each instant; when the target refused or closed any.",
-    "ledger": "Every turn that fell due has exactly one outcome. Hatched: the protocol gives no way to know.",
+    "spectrum": (
+        "Read from the left: half of the turns were answered within the time at 50 %. A line that rises at"
+        " the right shows a slow tail. Where response time is above service time, messages were sent later"
+        " than due: their connection was not ready, or the generator was busy."
+    ),
+    "timeline": (
+        "Percentiles are drawn only for seconds with enough samples. A gap while turns were due is a stall of"
+        " the target. If the generator was busy or its loop lagged, that second is in doubt. Turns that were"
+        " not complete are drawn at the second in which they ended."
+    ),
+    "connections": (
+        "The number of ready connections over time, and when the target refused or closed connections."
+    ),
+    "ledger": (
+        "Every turn that fell due has exactly one outcome. Hatched: with this protocol loadtest cannot know."
+    ),
 }
 """How to read each plot."""
 

@@ -55,20 +55,32 @@ TABS = {
 """Under which tab of the page each stands; the first is in sight from the beginning."""
 
 CAPTIONS = {
-    "forest": "Left of the middle is less than the baseline, right of it more. What reaches out of the shaded"
-    " band with its whole bar is a difference that matters.",
-    "runs": "Each dot is a run. Where the dots of two releases mingle, nobody can tell them apart; where"
-    " they lie apart by more than the smallest effect, the table says slower or faster, worse or better.",
-    "shift": "Read it from the left: by how much the fast turns differ, then the middle, then the slow tail."
-    " A flat line is a shift of everything, a line that rises at the right is a slower tail.",
-    "spectra": "Half of the turns were answered within the time at 50 %. In the picture thin lines are single"
-    " runs: as far as they spread, releases differ by chance.",
-    "ecdf": "The further to the left, the faster. The share of turns that a time limit would let pass can be"
-    " read at that time.",
-    "timelines": "Where only one side rises, something happened in its runs at that moment; where both do, it"
-    " belongs to the scenario.",
-    "ledger": "What became of everything that was sent, summed over the runs of a side.",
-    "multiples": "Every candidate by itself, all on the same axes.",
+    "forest": (
+        "Marks left of the middle are lower than the baseline, marks right of it are higher. A difference"
+        " matters if its whole bar is outside the shaded band."
+    ),
+    "runs": (
+        "Each dot is a run. If the dots of two releases overlap, the releases cannot be told apart. If the"
+        " dots are further apart than the smallest effect, the table says slower or faster, worse or better."
+    ),
+    "shift": (
+        "Read from the left: the difference of the fast turns, of the middle, and of the slow tail. A flat"
+        " line shows that all turns shifted; a line that rises at the right shows a slower tail."
+    ),
+    "spectra": (
+        "Half of the turns were answered within the time at 50 %. Thin lines are single runs: their spread"
+        " shows how much releases differ by chance."
+    ),
+    "ecdf": (
+        "A line further to the left is faster. At each time the line shows the share of turns that are at"
+        " most that slow."
+    ),
+    "timelines": (
+        "If only one side rises, something happened in its runs at that time. If both sides rise, the"
+        " scenario is the reason."
+    ),
+    "ledger": "The outcomes of all turns and events, summed over the runs of a side.",
+    "multiples": "Each candidate in its own picture, all with the same axes.",
 }
 """How to read each picture."""
 

@@ -90,7 +90,7 @@ def _panel(sheet: layout.Sheet, board: Board, metric: str, name: str) -> None:
     found = [(side, look, shift(board.baseline, side, metric)) for side, look in sides[1:]]
     known = [each for each in found if np.isfinite(each[2].change).any()]
     if not known:
-        layout.explain(sheet, panel, "the two sides share no quantile that their samples support")
+        layout.explain(sheet, panel, "the two sides have no quantile in common with enough samples")
         return
     smallest = _smallest(board, metric) * 100
     panel.axes.axhspan(
@@ -150,7 +150,7 @@ def _axes(axes: Axes, labels: list[str], *, narrow: bool) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: labels[round(value)]))
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _signed(value)))
-    releases.note(axes, f"quantile, and what it is in the baseline{' in ms' if narrow else ''}")
+    releases.note(axes, f"quantile, and its value in the baseline{' in ms' if narrow else ''}")
 
 
 def _signed(percent: float) -> str:
@@ -171,11 +171,11 @@ def _said(known: list[tuple[DrawnSide, style.Style, Shift]], board: Board) -> st
     runs = min(len(side.runs) for side in (board.baseline, *(side for side, _, _ in known)))
     said = []
     if BETWEEN in bands:
-        few = f" (of fewer than {MIN_RUNS} runs per side, so a guess)" if runs < MIN_RUNS else ""
-        said.append(f"Bars: 95 % interval over runs of each quantile by itself{few}.")
+        few = f" (only a guess, with fewer than {MIN_RUNS} runs per side)" if runs < MIN_RUNS else ""
+        said.append(f"Bars: the 95 % interval of each quantile over the runs{few}.")
     if WITHIN in bands:
         said.append(
-            "Bars: bootstrap over blocks of seconds within the runs. It says how sure each run is of itself,"
-            " not how much runs differ, and gives no verdict."
+            "Bars: bootstrap over blocks of seconds within the runs. They show the uncertainty within each"
+            " run, not how much runs differ, and give no verdict."
         )
     return " ".join([*said, releases.left_out(board)]).strip()

@@ -159,12 +159,12 @@ def draw_spectra(board: Board, width_in: float) -> Figure:
     caption = f"{name}, response time in ms{' (logarithmic)' if log else ''}, by percentile of turns"
     panel = layout.panel(sheet, caption, lines * 1.75)
     if not known:
-        layout.explain(sheet, panel, "no side holds enough samples of it")
+        layout.explain(sheet, panel, "no side has enough samples of this metric")
         layout.arrange(sheet)
         return sheet.figure
     panel.axes.set_axis_off()
     layout.footer(
-        sheet, panel, f"In every cell: {board.baseline.name} as the solid line, the candidate dashed."
+        sheet, panel, f"In every cell the solid line is {board.baseline.name}, the dashed line the candidate."
     )
     layout.arrange(sheet)
     for at in range(len(board.candidates)):

@@ -174,7 +174,7 @@ def _percentiles(
 def _too_few(series: Series, why: str) -> str:
     """Why there are no percentiles: nothing ended, or too few in each second."""
     if series.counted("turns.complete").sum():
-        return "no second holds enough samples for a percentile"
+        return "no second has enough samples for a percentile"
     return why
 
 

@@ -45,7 +45,7 @@ def fonts() -> Path:
     """The folder of DejaVu Sans, which comes with matplotlib; matplotlib itself is not imported."""
     found = importlib.util.find_spec("matplotlib")
     if found is None or found.origin is None:
-        raise FileNotFoundError("the letters of DejaVu Sans, which come with matplotlib, are not there")
+        raise FileNotFoundError("the font DejaVu Sans, a part of matplotlib, is missing")
     return Path(found.origin).parent / "mpl-data" / "fonts" / "ttf"
 
 

@@ -51,7 +51,7 @@ def _durations(manifest: Manifest) -> Iterator[Sample]:
             yield "loadtest_duration_milliseconds", about, labels, row.value
     counted = {row.name: row.n for row in known if row.n}
     for name, n in counted.items():
-        yield "loadtest_duration_samples", "Samples a metric's statistics are made of.", {"metric": name}, n
+        yield "loadtest_duration_samples", "Number of samples of a metric.", {"metric": name}, n
 
 
 def _rates(manifest: Manifest) -> Iterator[Sample]:
@@ -75,7 +75,7 @@ def _counts(manifest: Manifest) -> Iterator[Sample]:
 
 
 def _verdict(manifest: Manifest, report: Report) -> Iterator[Sample]:
-    about = "1 if the threshold was held, 0 if it was missed; absent if it was not measured."
+    about = "1 if the threshold passed, 0 if it was missed; absent if it was not measured."
     for row in rows(manifest, "verdict", "thresholds"):
         if row.get("outcome") in {"held", "missed"}:
             labels = {"threshold": str(row.get("name")), "expression": str(row.get("expression"))}

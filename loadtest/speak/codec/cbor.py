@@ -35,14 +35,14 @@ class Cbor(Codec):
     @override
     def decode(self, frame: Frame) -> tuple[bytes]:
         if isinstance(frame, str):
-            raise ValueError("a frame of text; CBOR is binary")  # noqa: TRY004 - a fact about a frame
+            raise ValueError("the frame is text, but CBOR is binary")  # noqa: TRY004 - a fact about a frame
         file = BytesIO(frame)
         try:
             found = _json(_decoder(file).decode())
         except cbor2.CBORError as error:
-            raise ValueError(f"no CBOR: {error.__cause__ or error}") from error
+            raise ValueError(f"the frame is not CBOR: {error.__cause__ or error}") from error
         if behind := len(frame) - file.tell():
-            raise ValueError(f"{behind:,} bytes behind the message")
+            raise ValueError(f"{behind:,} bytes follow after the message")
         return (found,)
 
     @override
@@ -78,7 +78,7 @@ def _with_text_keys(found: Mapping[Any, Any], _immutable: bool) -> Mapping[Any, 
         raise ValueError("a key of a map is neither text nor a whole number")
     plain = {str(key): value for key, value in found.items()}
     if len(plain) < len(found):
-        raise ValueError("two keys of a map are the same as text")
+        raise ValueError("two keys of a map have the same text")
     return plain
 
 

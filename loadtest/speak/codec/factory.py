@@ -82,7 +82,13 @@ def codec_of(protocol: Protocol) -> NamedCodec | None:
         raise
     except Exception as error:
         raise ConfigError(
-            [Problem("codec", f"`{choice.name}` cannot be made: {error}; correct its settings, or its class")]
+            [
+                Problem(
+                    "codec",
+                    f"the codec `{choice.name}` cannot be created: {error}; correct its settings or its"
+                    " class",
+                )
+            ]
         )
     return NamedCodec(choice.name, lambda: found(**settings))
 
@@ -98,12 +104,19 @@ def _find(name: str) -> Callable[..., Any]:
     try:
         made = getattr(import_module(module), attribute)
     except ImportError as error:
-        hint = "put the folder of its module into PYTHONPATH"
+        hint = "add the folder of its module to PYTHONPATH"
         if library := LIBRARIES.get(name):
             hint = f"run: {install_line(library, name)}"
-        raise ConfigError([Problem("codec", f"`{name}` cannot be imported: {error}; {hint}")])
+        raise ConfigError([Problem("codec", f"the codec `{name}` cannot be imported: {error}; {hint}")])
     except AttributeError:
-        raise ConfigError([Problem("codec", f"`{module}` has no `{attribute}`; write 'module:Class'")])
+        raise ConfigError(
+            [
+                Problem(
+                    "codec",
+                    f"the module `{module}` has no `{attribute}`; write 'module:Class'",
+                )
+            ]
+        )
     if not callable(made):
         raise ConfigError([Problem("codec", f"`{name}` is not a class; write 'module:Class'")])
     return made  # type: ignore[no-any-return]  # whatever it makes is checked
@@ -117,7 +130,8 @@ def _check(codec: Any, choice: CodecChoice) -> None:
                 [
                     Problem(
                         "codec",
-                        f"`{choice.name}` has no method `{method}`; a codec has `decode` and `encode`",
+                        f"the codec `{choice.name}` has no method `{method}`; a codec needs `decode` and"
+                        " `encode`",
                     )
                 ]
             )

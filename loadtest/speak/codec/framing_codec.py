@@ -34,7 +34,7 @@ class FramingCodec(Codec):
             return
         for record in self._records(frame if isinstance(frame, bytes) else frame.encode()):
             if not record.startswith(self._prefix):
-                yield Unreadable(f"a record without the prefix {self._framing.prefix!r}")
+                yield Unreadable(f"a record does not begin with the prefix {self._framing.prefix!r}")
                 continue
             yield from self._messages(record[len(self._prefix) :])
 

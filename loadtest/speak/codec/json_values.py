@@ -22,7 +22,7 @@ def json_text(text: bytes | str) -> msgspec.Raw:
     try:
         return _raw(text)
     except RecursionError:
-        raise ValueError("JSON that is nested too deeply") from None
+        raise ValueError("the JSON is nested too deeply") from None
 
 
 def is_bytes(value: object) -> bool:

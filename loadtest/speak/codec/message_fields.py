@@ -13,7 +13,7 @@ class MessageFields:
 
     def __init__(self, message: Any) -> None:
         if not isinstance(message, Mapping) or not isinstance(message.get("type"), str):
-            raise ValueError('a message is an object with a `type`, such as {"type": "event"}')  # noqa: TRY004 - as all wrong values
+            raise ValueError('a message must be an object with a `type`, such as {"type": "event"}')  # noqa: TRY004 - as all wrong values
         self.type: str = message["type"]
         self._left = {key: value for key, value in message.items() if key != "type"}
 
@@ -52,4 +52,4 @@ class MessageFields:
     def close(self) -> None:
         """Refuse what was not taken: it would not be sent."""
         if self._left:
-            raise ValueError(f"`{self.type}` takes no `{next(iter(self._left))}`; leave it out")
+            raise ValueError(f"`{self.type}` has no `{next(iter(self._left))}`; remove it")

@@ -58,7 +58,7 @@ class Mqtt(Codec):
     @override
     def decode(self, frame: Frame) -> Iterator[Any]:
         if isinstance(frame, str):
-            raise ValueError("a frame of text; MQTT is binary")  # noqa: TRY004 - a fact about a frame
+            raise ValueError("the frame is text, but MQTT is binary")  # noqa: TRY004 - a fact about a frame
         data = self._rest.joined(frame)
         at = 0
         while at < len(data):
@@ -88,10 +88,10 @@ class Mqtt(Codec):
             return self._released(packet.number(2))
         read = self._READS.get(kind)
         if read is None:
-            raise ValueError("only a client may send it, and the broker did")
+            raise ValueError("only a client may send it, but the broker did")
         found = read(self, packet)
         if packet.left:
-            raise ValueError("bytes follow that do not belong to it")
+            raise ValueError("bytes follow that do not belong to the packet")
         return found
 
     def _properties(self, packet: PacketReader) -> dict[str, Any]:
@@ -187,7 +187,9 @@ class Mqtt(Codec):
         fields = MessageFields(message)
         write = self._WRITES.get(fields.type)
         if write is None:
-            raise ValueError(f"`{fields.type}` cannot be sent; these can: {', '.join(self._WRITES)}")
+            raise ValueError(
+                f"`{fields.type}` cannot be sent; the types to send are {', '.join(self._WRITES)}",
+            )
         head, body = write(self, fields)
         return bytes((head,)) + varint(len(body)) + body
 
@@ -197,7 +199,7 @@ class Mqtt(Codec):
         if self._version != 5:
             if properties is not None:
                 raise ValueError(
-                    "`properties` are of MQTT 5: leave them out, or write `version` 5 in `connect`"
+                    "`properties` exist only in MQTT 5: remove them, or write `version` 5 in `connect`"
                 )
             return b""
         return write_properties(properties or {})
@@ -205,7 +207,7 @@ class Mqtt(Codec):
     def _connect(self, fields: MessageFields) -> tuple[int, bytes]:
         version = fields.number("version", 4)
         if version not in {4, 5}:
-            raise ValueError(f"`version` of `connect` is 4 (MQTT 3.1.1) or 5, not {version}")
+            raise ValueError(f"`version` of `connect` must be 4 (MQTT 3.1.1) or 5, not {version}")
         self._version = version
         flags = 2 if fields.flag("clean", default=True) else 0
         keepalive = number_of("keepalive", fields.take("keepalive", 60), 2)
@@ -231,8 +233,8 @@ class Mqtt(Codec):
         if qos:
             if len(self._publishing) >= self._receive_maximum:
                 raise PeerFullError(
-                    f"the broker has not acknowledged {len(self._publishing):,} messages, and takes"
-                    f" {self._receive_maximum:,} at a time (its receive_maximum)"
+                    f"the broker has not acknowledged {len(self._publishing):,} messages,"
+                    f" and it accepts only {self._receive_maximum:,} at a time (receive_maximum)"
                 )
             number = self._number(tag)
             self._publishing.add(self._last)
@@ -271,7 +273,7 @@ class Mqtt(Codec):
     def _number(self, tag: Any) -> bytes:
         """A number that nothing in flight has; what acknowledges it will have the tag."""
         if len(self._tags) >= NUMBERS:
-            raise PeerFullError(f"{NUMBERS:,} packets are not acknowledged yet, which is the maximum")
+            raise PeerFullError(f"{NUMBERS:,} packets are not acknowledged yet, the maximum")
         self._last = self._last % NUMBERS + 1
         while self._last in self._tags:
             self._last = self._last % NUMBERS + 1

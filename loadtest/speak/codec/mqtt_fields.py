@@ -24,7 +24,7 @@ class PacketReader:
         """So many bytes."""
         start, self.at = self.at, self.at + size
         if self.at > self.end:
-            raise ValueError("a packet that ends in the middle of a field")
+            raise ValueError("the packet ends in the middle of a field")
         return self._body[start : self.at]
 
     def number(self, size: int) -> int:
@@ -47,7 +47,7 @@ class PacketReader:
             found |= (byte & 0x7F) << (7 * place)
             if not byte & 0x80:
                 return found
-        raise ValueError("a number of variable length with more than 4 bytes")
+        raise ValueError("a number of variable length has more than 4 bytes")
 
     def rest(self) -> bytes:
         """All that is left."""
@@ -66,7 +66,7 @@ def varint(value: int) -> bytes:
         ValueError: it needs more than four.
     """
     if not 0 <= value <= MAX_VARINT:
-        raise ValueError(f"a length of {value:,} bytes; MQTT has {MAX_VARINT:,} at most")
+        raise ValueError(f"the length is {value:,} bytes, but MQTT allows at most {MAX_VARINT:,}")
     found = bytearray()
     while value > 0x7F:
         found.append(value & 0x7F | 0x80)
@@ -100,5 +100,5 @@ def number_of(name: str, value: Any, size: int) -> bytes:
 
 def _sized(name: str, content: bytes) -> bytes:
     if len(content) > 65_535:
-        raise ValueError(f"`{name}` may have 65,535 bytes, not {len(content):,}")
+        raise ValueError(f"`{name}` may have at most 65,535 bytes, not {len(content):,}")
     return len(content).to_bytes(2, "big") + content

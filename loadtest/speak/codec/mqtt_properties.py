@@ -47,12 +47,12 @@ def read_properties(packet: PacketReader) -> dict[str, Any]:
     """The properties at the place of a packet; user properties as one object, bytes as base64."""
     end = packet.varint() + packet.at
     if end > packet.end:
-        raise ValueError("properties that are longer than their packet")
+        raise ValueError("the properties are longer than the packet")
     found: dict[str, Any] = {}
     while packet.at < end:
         number = packet.varint()
         if number not in _FORMS:
-            raise ValueError(f"property {number}, which MQTT 5 does not have")
+            raise ValueError(f"MQTT 5 has no property {number}")
         name, form = _FORMS[number]
         if form == _PAIR:
             key = packet.text()
@@ -64,7 +64,7 @@ def read_properties(packet: PacketReader) -> dict[str, Any]:
         else:
             found[name] = packet.varint() if form == _VARINT else packet.number(_SIZES[form])
     if packet.at != end:
-        raise ValueError("a property that is longer than its properties")
+        raise ValueError("a property is longer than the declared length of all")
     return found
 
 

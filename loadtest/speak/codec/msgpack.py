@@ -24,7 +24,7 @@ class MessagePack(Codec):
     @override
     def decode(self, frame: Frame) -> tuple[Any]:
         if isinstance(frame, str):
-            raise ValueError("a frame of text; MessagePack is binary")  # noqa: TRY004 - a fact about a frame
+            raise ValueError("the frame is text, but MessagePack is binary")  # noqa: TRY004 - a fact about a frame
         return (_decode(frame),)
 
     @override

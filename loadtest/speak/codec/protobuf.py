@@ -49,12 +49,14 @@ class Protobuf(Codec):
     @override
     def decode(self, frame: Frame) -> tuple[Any]:
         if isinstance(frame, str):
-            raise ValueError("a frame of text; Protocol Buffers are binary")  # noqa: TRY004 - a fact about a frame
+            raise ValueError("the frame is text, but Protocol Buffers are binary")  # noqa: TRY004 - a fact about a frame
         types = self._types
         try:
             return (types.reader.value(types.received.FromString(frame)),)
         except (DecodeError, JsonError, TypeError) as error:
-            raise ValueError(f"no `{types.received.DESCRIPTOR.full_name}`: {error}") from error
+            raise ValueError(
+                f"the message is not a `{types.received.DESCRIPTOR.full_name}`: {error}",
+            ) from error
 
     @override
     def encode(self, message: Any) -> bytes:
@@ -63,7 +65,7 @@ class Protobuf(Codec):
             made = ParseDict(message, types.sent(), descriptor_pool=types.pool, max_recursion_depth=MAX_DEPTH)
             return bytes(made.SerializeToString())
         except (EncodeError, JsonError, TypeError, AttributeError) as error:
-            raise ValueError(f"no `{types.sent.DESCRIPTOR.full_name}`: {error}") from error
+            raise ValueError(f"the message is not a `{types.sent.DESCRIPTOR.full_name}`: {error}") from error
 
 
 class _Types:

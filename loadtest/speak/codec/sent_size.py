@@ -39,7 +39,7 @@ def sent_size(protocol: Protocol, texts: Iterable[str]) -> str:
         for payload in payloads:
             parser.encode(payload, opcode)
     except UnsendableError:
-        return f"{format_bytes(written)} of JSON, before the codec {codec.name} makes frames of it"
+        return f"{format_bytes(written)} of JSON, before the codec {codec.name} encodes it"
     kinds = {kind for _, kind in sent}
     words = " and ".join(word for kind, word in ((TEXT, "text"), (BINARY, "binary")) if kind in kinds)
     return f"{format_bytes(sum(size for size, _ in sent))} of {words}"

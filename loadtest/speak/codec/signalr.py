@@ -73,7 +73,7 @@ class SignalR(Codec):
     def __init__(self, protocol: str = "json") -> None:
         super().__init__()
         if protocol not in {"json", "messagepack"}:
-            raise ValueError(f'`protocol` is "json" or "messagepack", not {protocol!r}')
+            raise ValueError(f'`protocol` must be "json" or "messagepack", not {protocol!r}')
         self._protocol = protocol
         self._is_json = protocol == "json"
         self._shaken = False
@@ -105,7 +105,7 @@ class SignalR(Codec):
                 found: dict[str, Any] = _record(record)
                 yield {**found, "type": TYPES[_number(found["type"])]}
             except (ValueError, KeyError, RecursionError) as error:
-                yield Unreadable(f"not a message of a hub: {error}")
+                yield Unreadable(f"this is not a message of a hub: {error}")
 
     def _packets(self, data: bytes) -> Iterator[Any]:
         """Messages in MessagePack, each after its length."""
@@ -120,7 +120,7 @@ class SignalR(Codec):
             try:
                 yield _of_array(_unpack(data[start:at]))
             except (ValueError, KeyError, IndexError, TypeError, RecursionError) as error:
-                yield Unreadable(f"not a message of a hub: {error}")
+                yield Unreadable(f"this is not a message of a hub: {error}")
 
     # ------------------------------------------------------------------ sending
 
@@ -136,7 +136,9 @@ class SignalR(Codec):
             return compact(shake) + END.decode()
         number = _NUMBERS.get(fields.type)
         if number is None:
-            raise ValueError(f"`{fields.type}` is not a message of a hub; these are: {', '.join(_NUMBERS)}")
+            raise ValueError(
+                f"`{fields.type}` is not a message of a hub; the messages are {', '.join(_NUMBERS)}",
+            )
         if self._is_json:
             return compact({**message, "type": number}) + END.decode()
         packed = _pack([number, *_array_of(fields)])
@@ -179,7 +181,7 @@ def _of_array(array: list[Any]) -> dict[str, Any]:
         return {"type": kind, "headers": headers, "invocationId": number, **found}
     values = array[1:]
     if len(values) < _NEEDED.get(kind, 0):
-        raise ValueError(f"`{kind}` with {len(values)} fields")
+        raise ValueError(f"`{kind}` has {len(values)} fields")
     fields = zip(_FIELDS[kind], values, strict=False)
     return {"type": kind, **{name: value for name, value in fields if value is not None}}
 

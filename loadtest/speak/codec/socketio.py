@@ -98,9 +98,11 @@ class SocketIo(Codec):
         announced = int(match[2] or 0)
         packet = (kind, match[3] or "/", None if match[4] is None else int(match[4]), match[5])
         if (match[2] is not None) != (kind >= _BINARY_EVENT):
-            raise ValueError("attachments are announced by binary packets only, and by each")
+            raise ValueError("only binary packets announce attachments, and every binary packet must")
         if announced > MAX_ATTACHMENTS:
-            raise ValueError(f"{announced:,} binary attachments; the maximum is {MAX_ATTACHMENTS:,}")
+            raise ValueError(
+                f"the packet has {announced:,} binary attachments; the maximum is {MAX_ATTACHMENTS:,}"
+            )
         if announced:
             self._pending = _Pending(packet, announced)
             self.held = len(text)
@@ -124,7 +126,7 @@ class SocketIo(Codec):
         message: dict[str, Any] = {"type": _NAMES[kind], "namespace": namespace}
         if kind in {_CONNECT, _DISCONNECT, _CONNECT_ERROR}:
             if number is not None or (text and kind == _DISCONNECT):
-                raise ValueError(f"a packet `{_NAMES[kind]}` with an id, or with data")
+                raise ValueError(f"a packet `{_NAMES[kind]}` must have neither an id nor data")
             if text:
                 message["data"] = json_text(text)
             return message
@@ -138,7 +140,7 @@ class SocketIo(Codec):
                 message["id"] = number
         else:
             if number is None:
-                raise ValueError("an acknowledgement without an id")
+                raise ValueError("an acknowledgement must have an id")
             message["id"] = number
             message["ack"] = self._tags.pop(number, None)
         if args:
@@ -154,10 +156,10 @@ class SocketIo(Codec):
         fields = MessageFields(message)
         kind = _SENT.get(fields.type)
         if kind is None:
-            raise ValueError(f"`{fields.type}` cannot be sent; these can: {', '.join(_SENT)}")
+            raise ValueError(f"`{fields.type}` cannot be sent; the types to send are {', '.join(_SENT)}")
         namespace = fields.text("namespace", "/")
         if not namespace.startswith("/") or "," in namespace:
-            raise ValueError("`namespace` begins with `/` and holds no comma")
+            raise ValueError("`namespace` must begin with `/` and contain no comma")
         where = "" if namespace == "/" else f"{namespace},"
         if kind in {_CONNECT, _DISCONNECT}:
             data = fields.take("data") if kind == _CONNECT else None

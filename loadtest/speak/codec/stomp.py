@@ -86,14 +86,16 @@ class Stomp(Codec):
             fields.close()
             return "\n"
         if fields.type not in SENT:
-            raise ValueError(f"`{fields.type}` cannot be sent; these can: {', '.join(SENT)}, heartbeat")
+            raise ValueError(
+                f"`{fields.type}` cannot be sent; the types to send are {', '.join(SENT)}, heartbeat",
+            )
         headers = fields.take("headers", {})
         if not isinstance(headers, Mapping):
             raise ValueError("`headers` must be an object of text")  # noqa: TRY004 - as all wrong values
         content = content_of(fields.take("body", ""))
         fields.close()
         if content and fields.type != "send":
-            raise ValueError(f"`{fields.type}` takes no `body`; leave it out")
+            raise ValueError(f"`{fields.type}` has no `body`; remove it")
         lines = [fields.type.upper(), *(_header(fields.type, *each) for each in headers.items())]
         if content and "content-length" not in headers:
             lines.append(f"content-length:{len(content)}")
@@ -123,12 +125,12 @@ def _end(data: bytes, at: int) -> tuple[int, int]:
     if length is None:
         return data.find(b"\0", head.end()), 0
     if not length[1].isdigit() or len(length[1]) > MAX_DIGITS:
-        raise BrokenStreamError("a content-length that is not a number")
+        raise BrokenStreamError("the content-length is not a number")
     end = head.end() + int(length[1])
     if end >= len(data):
         return -1, end + 1
     if data[end]:
-        raise BrokenStreamError("a body that is longer than its content-length")
+        raise BrokenStreamError("the body is longer than its content-length")
     return end, 0
 
 
@@ -140,12 +142,12 @@ def _message(frame: bytes) -> dict[str, Any]:
     command, *lines = frame[: match.start()].decode().replace("\r\n", "\n").split("\n")
     kind = command.lower()
     if kind not in RECEIVED:
-        raise ValueError(f"a server sends no {command[:40]!r}")
+        raise ValueError(f"a server cannot send {command[:40]!r}")
     headers: dict[str, str] = {}
     for line in lines:
         name, colon, value = line.partition(":")
         if not colon:
-            raise ValueError(f"a header without a colon: {line[:40]!r}")
+            raise ValueError(f"a header has no colon: {line[:40]!r}")
         if kind not in _PLAIN:
             name, value = _unescaped(name), _unescaped(value)
         # Of a header that is repeated the first holds.
@@ -156,7 +158,7 @@ def _message(frame: bytes) -> dict[str, Any]:
 def _unescaped(text: str) -> str:
     def plain(match: re.Match[str]) -> str:
         if match[0] not in _UNESCAPED:
-            raise ValueError(f"the escape {match[0]!r}, which STOMP does not have")
+            raise ValueError(f"STOMP has no escape {match[0]!r}")
         return _UNESCAPED[match[0]]
 
     return _ESCAPE.sub(plain, text)
@@ -167,6 +169,6 @@ def _header(kind: str, name: str, value: Any) -> str:
         raise ValueError(f"`{name}` of `headers` must be text")  # noqa: TRY004 - as all wrong values
     if kind in _PLAIN:
         if _TO_ESCAPE.search(f"{name}{value}".replace(":", "")):
-            raise ValueError(f"`{name}` of `{kind}` must hold no end of line and no backslash")
+            raise ValueError(f"`{name}` of `{kind}` must contain neither an end of line nor a backslash")
         return f"{name}:{value}"
     return ":".join(_TO_ESCAPE.sub(lambda found: _ESCAPED[found[0]], each) for each in (name, value))

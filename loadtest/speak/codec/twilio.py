@@ -46,7 +46,7 @@ class Twilio(Codec):
     @override
     def decode(self, frame: Frame) -> Iterator[Any]:
         if not isinstance(frame, str):
-            raise ValueError("Twilio takes messages in frames of text alone")  # noqa: TRY004 - as all that is unreadable
+            raise ValueError("Twilio sends only text frames")  # noqa: TRY004 - as all that is unreadable
         message = _object(frame)
         event = message.get("event")
         needed = NEEDED.get(event) if isinstance(event, str) else None
@@ -54,9 +54,9 @@ class Twilio(Codec):
         if needed:
             value = said.get(needed) if isinstance(said, Mapping) else None
             if not isinstance(value, str):
-                raise ValueError(f"`{event}` without a `{needed}`")
+                raise ValueError(f"`{event}` has no `{needed}`")
             if event == "media" and not bytes_of({"base64": value}):
-                raise ValueError("`media` without sound: its `payload` is empty")
+                raise ValueError("`media` has no sound: its `payload` is empty")
         if event == "mark" and message.get("streamSid", self.user_mark) == self.user_mark:
             # One of another call is not played here.
             self.replies.append(self._numbered("mark", {"mark": said}))
@@ -68,7 +68,9 @@ class Twilio(Codec):
     def encode(self, message: Any) -> Frame:
         event = message.get("event") if isinstance(message, Mapping) else None
         if event not in SENT:
-            raise ValueError(f"a message is an object with an `event`; these can be sent: {', '.join(SENT)}")
+            raise ValueError(
+                f"a message must be an object with an `event`; the events to send are {', '.join(SENT)}",
+            )
         if event == "connected":
             return compact({"event": event, "protocol": "Call", "version": "1.0.0", **message})
         said = message.get(event, {})
@@ -95,7 +97,7 @@ class Twilio(Codec):
     def _next_chunk(self, payload: object) -> dict[str, Any]:
         """The number of a chunk, and how much sound went before it."""
         if not isinstance(payload, str):
-            raise ValueError("`payload` of `media` must be text: sound as base64")  # noqa: TRY004 - as all wrong values
+            raise ValueError("`payload` of `media` must be text: the sound as base64")  # noqa: TRY004 - as all wrong values
         before_ms = self._heard_bytes // BYTES_A_MS
         self._heard_bytes += len(bytes_of({"base64": payload}))
         self._chunk += 1

@@ -143,7 +143,7 @@ def inspected(restarts: int) -> dict[str, object]:
     [
         (0, 0, ()),
         (3, 3, ("web: restarted 3 times",)),
-        (3, 4, ("web: restarted 1 times within the 0.01 s between two looks", "web: restarted 4 times")),
+        (3, 4, ("web: restarted 1 times within 0.01 s", "web: restarted 4 times")),
     ],
 )
 def test_restarts_are_counted_by_two_looks_of_docker_inspect(

@@ -82,7 +82,7 @@ def test_a_redirect_is_an_answer_unless_it_may_be_followed(tmp_path: Path, web: 
     assert row(tmp_path, web, "statuses = [302]").status == "healthy"
     assert row(tmp_path, web, "redirects = 2").status == "healthy"
     short = row(tmp_path, web, "redirects = 1")
-    assert (short.status, short.said) == ("down", "it redirects more than 1 times")
+    assert (short.status, short.said) == ("down", "the server redirects more than 1 times")
 
 
 def test_a_post_that_is_redirected_is_sent_again_only_where_http_says_so(tmp_path: Path, web: Web) -> None:

@@ -89,17 +89,17 @@ def test_all_ready_is_healthy_with_its_numbers(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("items", "status", "error", "said"),
     [
-        ((), "down", "container", "it is not in the cluster"),
+        ((), "down", "container", "the cluster does not have this workload"),
         ((DEAD, pod()), "down", "container", "0 of 3 ready"),
         ((DEAD, pod(**waits("ImagePullBackOff", "rate limit"))), "down", "image", "rate limit"),
         ((DEAD, pod(**waits("CrashLoopBackOff"))), "down", "container", "CrashLoopBackOff"),
         ((SHORT, pod()), "degraded", "container", "2 of 3 ready"),
         ((SHORT, pod(**waits("ContainerCreating"))), "degraded", "container", "2 of 3 ready"),
-        ((workload(updatedReplicas=1),), "degraded", "container", "the rollout is not finished, 1 of 3"),
-        ((workload(observedGeneration=1),), "degraded", "container", "has not processed its last change"),
-        ((workload(), pod(**crashed(60))), "degraded", "container", "restarted 4 times, the last 1 min"),
+        ((workload(updatedReplicas=1),), "degraded", "container", "the rollout is not finished: 1 of 3"),
+        ((workload(observedGeneration=1),), "degraded", "container", "has not processed the last change"),
+        ((workload(), pod(**crashed(60))), "degraded", "container", "restarted 4 times, the last time 1 min"),
         ((workload(), pod(**crashed(3600))), "healthy", "", ""),
-        ((workload("StatefulSet"),), "down", "container", "it is not in the cluster"),
+        ((workload("StatefulSet"),), "down", "container", "the cluster does not have this workload"),
         ((workload(wanted=0),), "healthy", "", ""),
     ],
 )  # fmt: skip

@@ -45,7 +45,7 @@ def test_units_counts_and_what_was_found_stand_on_it() -> None:
         "all thresholds held (8)",
         "a threshold was missed (5)",
         "knee: 200 connections",
-        "the limit lies between 198 and 207",
+        "the limit is between 198 and 207",
         "limit 100 ms",
     ):
         assert part in told
@@ -64,7 +64,7 @@ def test_what_was_not_measured_is_said() -> None:
     nothing = type(silent)(**{name: getattr(silent, name) for name in silent.__slots__} | {"tries": tries})
     figure = KneePicture(nothing).figure()
     told = texts(figure)
-    assert "no probe left a run that measured anything" in told.replace("\n", " ")
+    assert "no probe stored a run with measurements" in told.replace("\n", " ")
     assert faults(figure) == []
 
 

@@ -109,7 +109,7 @@ def test_single_runs_have_bars_that_are_named_what_they_are() -> None:
     told = " ".join(texts(drawn("single", "shift")))
     assert "bootstrap over blocks of seconds within the runs" in told.replace("\n", " ")
     told = " ".join(texts(drawn("slower", "shift"))).replace("\n", " ")
-    assert "95 % interval over runs" in told
+    assert "95 % interval of each quantile over the runs" in told
 
 
 def test_sides_differ_in_dash_and_marker_and_not_by_colour_alone() -> None:

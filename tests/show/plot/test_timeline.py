@@ -60,7 +60,7 @@ def test_what_was_not_measured_is_said_on_its_panel(drawn: Drawn) -> None:
     said = texts(drawn("unreachable", "timeline"))
     assert said.count("Not measured: no connection was ever ready") == 2
     assert "Not measured: the generator's CPU time was not read" in said
-    assert "Not measured: no second holds enough samples for a percentile" in texts(drawn("tiny", "timeline"))
+    assert "Not measured: no second has enough samples for a percentile" in texts(drawn("tiny", "timeline"))
 
 
 def test_units_are_in_the_captions(drawn: Drawn) -> None:

@@ -129,7 +129,7 @@ def test_a_codec_that_raises_or_returns_rubbish_makes_a_malformed_message(codec:
 
 def test_a_frame_that_is_json_is_no_message_where_the_codec_refuses_it() -> None:
     (message,) = Wire(MessagePack()).hear('{"type":"done"}')
-    assert malformed(message).startswith("unreadable by codec mine: a frame of text")
+    assert malformed(message).startswith("unreadable by codec mine: the frame is text")
 
 
 def test_what_came_before_a_codec_raised_is_kept() -> None:
@@ -217,7 +217,7 @@ def test_messages_become_frames_and_bytes_stay_what_they_are() -> None:
     ("codec", "payload", "reason"),
     [
         (SocketIo(), b"no json", "JSON is malformed"),
-        (SocketIo(), b"{}", "a message is an object with a `type`"),
+        (SocketIo(), b"{}", "a message must be an object with a `type`"),
         (strangers.Rubbish(), b"{}", "TypeError 'NoneType' object is not iterable"),
         (strangers.Rubbish(made=[]), b"{}", "no frame was made of it"),
         (strangers.Rubbish(made=[1]), b"{}", "TypeError a frame is text or bytes, not int"),

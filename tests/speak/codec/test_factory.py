@@ -24,7 +24,7 @@ from tests.descriptors import descriptor_set, desk, written
 from tests.drive.standing_in import scenario_of
 from tests.speak.codec import strangers
 
-HINT = "put the folder of its module into PYTHONPATH"
+HINT = "add the folder of its module to PYTHONPATH"
 HERE = "tests.speak.codec.strangers"
 
 
@@ -101,12 +101,18 @@ def test_one_of_anybodys_by_module_and_class_or_by_entry_point(monkeypatch: pyte
         ("socketoi", '`socketoi` is neither a codec nor "module:Class"; did you mean `socketio`?'),
         (
             "no.such.module:Class",
-            f"`no.such.module:Class` cannot be imported: No module named 'no'; {HINT}",
+            f"the codec `no.such.module:Class` cannot be imported: No module named 'no'; {HINT}",
         ),
-        (f"{HERE}:Nothing", f"`{HERE}` has no `Nothing`; write 'module:Class'"),
+        (f"{HERE}:Nothing", f"the module `{HERE}` has no `Nothing`; write 'module:Class'"),
         (f"{HERE}:NUMBER", f"`{HERE}:NUMBER` is not a class; write 'module:Class'"),
-        (f"{HERE}:Careless", f"`{HERE}:Careless` has no method `decode`; a codec has `decode` and `encode`"),
-        (f"{HERE}:Costly", f"`{HERE}:Costly` cannot be made: no licence; correct its settings, or its class"),
+        (
+            f"{HERE}:Careless",
+            f"the codec `{HERE}:Careless` has no method `decode`; a codec needs `decode` and `encode`",
+        ),
+        (
+            f"{HERE}:Costly",
+            f"the codec `{HERE}:Costly` cannot be created: no licence; correct its settings or its class",
+        ),
     ],
 )
 def test_a_codec_that_is_none_is_told_before_anything_is_sent(name: str, sentence: str) -> None:
@@ -119,7 +125,7 @@ def test_a_codec_that_is_none_is_told_before_anything_is_sent(name: str, sentenc
 def test_settings_that_it_does_not_take_are_told() -> None:
     (problem,) = codec_problems(protocol("mqtt", {"version": 5}))
     assert problem.where == "protocol mine, codec"
-    assert "`mqtt` cannot be made: " in problem.sentence
+    assert "`mqtt` cannot be created: " in problem.sentence
 
 
 def test_every_message_that_no_frame_can_be_made_of_is_told_with_its_place() -> None:

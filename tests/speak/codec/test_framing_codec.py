@@ -36,7 +36,7 @@ def test_empty_records_are_no_messages() -> None:
 
 def test_a_prefix_is_taken_off_and_must_be_there() -> None:
     found = cut(Framing(split="\n", prefix="42"), '42{"a":1}\n{"b":2}\n42{"c":3}')
-    assert found == [b'{"a":1}', Unreadable("a record without the prefix '42'"), b'{"c":3}']
+    assert found == [b'{"a":1}', Unreadable("a record does not begin with the prefix '42'"), b'{"c":3}']
 
 
 def test_an_array_is_a_batch_where_that_is_said() -> None:

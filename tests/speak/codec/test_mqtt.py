@@ -176,7 +176,9 @@ def test_a_message_that_the_broker_refuses_is_over() -> None:
     codec = connected(5)
     heard(codec, packet(0x20, b"\x00\x00" + write_properties({"receive_maximum": 1})))
     codec.encode({"type": "publish", "topic": "t", "qos": 2, "tag": "one"})
-    with pytest.raises(PeerFullError, match=r"has not acknowledged 1 messages, and takes 1 at a time"):
+    with pytest.raises(
+        PeerFullError, match=r"has not acknowledged 1 messages, and it accepts only 1 at a time"
+    ):
         codec.encode({"type": "publish", "topic": "t", "qos": 1})
     codec.encode({"type": "publish", "topic": "t"})
     assert heard(codec, packet(0x50, b"\x00\x01\x97"))[0] == {
@@ -208,8 +210,11 @@ def test_however_packets_are_cut_they_are_the_same(cuts: list[int]) -> None:
         (b"\x00\x00", "a packet of type 0 breaks MQTT: only a client may send it"),
         (b"\x41\x02\x00\x07", "a packet of type 4 breaks MQTT: it has the flags 1, which"),
         (b"\x60\x02\x00\x07", "a packet of type 6 breaks MQTT: it has the flags 0, which"),
-        (b"\x40\x01\x00", "a packet of type 4 breaks MQTT: a packet that ends in the middle of a field"),
-        (b"\x40\x03\x00\x07\x00", "a packet of type 4 breaks MQTT: bytes follow that do not belong to it"),
+        (b"\x40\x01\x00", "a packet of type 4 breaks MQTT: the packet ends in the middle of a field"),
+        (
+            b"\x40\x03\x00\x07\x00",
+            "a packet of type 4 breaks MQTT: bytes follow that do not belong to the packet",
+        ),
         (b"\x36\x03\x00\x01a", "a packet of type 3 breaks MQTT: it has QoS 3, which does not exist"),
         (b"\x30\x03\x00\x01\xff", "a packet of type 3 breaks MQTT: 'utf-8'"),
     ],
@@ -223,9 +228,9 @@ def test_a_packet_that_is_none_loses_none_of_its_neighbours(frame: bytes, why: s
 @pytest.mark.parametrize(
     ("properties", "why"),
     [
-        (b"\x05", "longer than their packet"),
-        (b"\x02\x7f\x00", "property 127, which MQTT 5 does not have"),
-        (b"\x01\x01\x00", "a property that is longer than its properties"),
+        (b"\x05", "longer than the packet"),
+        (b"\x02\x7f\x00", "MQTT 5 has no property 127"),
+        (b"\x01\x01\x00", "a property is longer than the declared length of all"),
         (b"\xff\xff\xff\xff\xff", "more than 4 bytes"),
     ],
 )
@@ -240,7 +245,7 @@ def test_a_length_that_is_none_ends_the_stream() -> None:
 
 
 def test_text_is_no_mqtt() -> None:
-    with pytest.raises(ValueError, match="a frame of text"):
+    with pytest.raises(ValueError, match="the frame is text"):
         heard(connected(), "x")
 
 
@@ -305,13 +310,13 @@ def test_numbers_go_round_and_miss_those_in_flight() -> None:
 @pytest.mark.parametrize(
     ("version", "message", "sentence"),
     [
-        (4, {"type": "puback"}, "`puback` cannot be sent; these can: connect, publish"),
-        (4, {"type": "connect", "version": 3}, "`version` of `connect` is 4"),
+        (4, {"type": "puback"}, "`puback` cannot be sent; the types to send are connect, publish"),
+        (4, {"type": "connect", "version": 3}, "`version` of `connect` must be 4"),
         (4, {"type": "connect", "keepalive": -1}, "`keepalive` must be a whole number from 0 to 65535"),
         (4, {"type": "connect", "clean": 1}, "`clean` of `connect` must be true or false"),
         (4, {"type": "publish"}, "`topic` must be text"),
-        (4, {"type": "publish", "topic": "x" * 65_536}, "`topic` may have 65,535 bytes"),
-        (4, {"type": "publish", "topic": "t", "properties": {}}, "`properties` are of MQTT 5"),
+        (4, {"type": "publish", "topic": "x" * 65_536}, "`topic` may have at most 65,535 bytes"),
+        (4, {"type": "publish", "topic": "t", "properties": {}}, "`properties` exist only in MQTT 5"),
         (
             4,
             {"type": "publish", "topic": "t", "qos": 3},
@@ -343,7 +348,7 @@ def test_numbers_go_round_and_miss_those_in_flight() -> None:
         (
             5,
             {"type": "publish", "topic": "t", "properties": {"subscription_identifier": MAX_VARINT + 1}},
-            "a length of",
+            "the length is",
         ),
     ],
 )

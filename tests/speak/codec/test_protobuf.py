@@ -124,34 +124,37 @@ def test_both_ways_give_the_same_message(id_: str, number: int, numbers: list[in
 @pytest.mark.parametrize(
     ("message", "why"),
     [
-        ({"idd": "t"}, 'no `desk.v1.Ask`: Message type "desk.v1.Ask" has no field named "idd"'),
-        ({"sentNs": "many"}, "no `desk.v1.Ask`: Failed to parse sentNs field"),
-        ({"sound": "A"}, "no `desk.v1.Ask`: Failed to parse sound field"),
-        ({"mood": "ANGRY"}, "no `desk.v1.Ask`: Failed to parse mood field"),
-        (5, "no `desk.v1.Ask`: "),
-        (["id"], "no `desk.v1.Ask`: "),
+        (
+            {"idd": "t"},
+            'the message is not a `desk.v1.Ask`: Message type "desk.v1.Ask" has no field named "idd"',
+        ),
+        ({"sentNs": "many"}, "the message is not a `desk.v1.Ask`: Failed to parse sentNs field"),
+        ({"sound": "A"}, "the message is not a `desk.v1.Ask`: Failed to parse sound field"),
+        ({"mood": "ANGRY"}, "the message is not a `desk.v1.Ask`: Failed to parse mood field"),
+        (5, "the message is not a `desk.v1.Ask`: "),
+        (["id"], "the message is not a `desk.v1.Ask`: "),
     ],
 )
 def test_what_is_no_message_of_the_type_cannot_be_sent(message: Any, why: str) -> None:
-    with pytest.raises(ValueError, match=r"no `desk\.v1\.Ask`: ") as caught:
+    with pytest.raises(ValueError, match=r"the message is not a `desk\.v1\.Ask`: ") as caught:
         codec().encode(message)
     assert str(caught.value).startswith(why)
 
 
 def test_a_field_that_must_be_there_is_missed() -> None:
-    with pytest.raises(ValueError, match=r"no `old.Ask`: .*id"):
+    with pytest.raises(ValueError, match=r"the message is not a `old.Ask`: .*id"):
         codec(send="old.Ask").encode({})
 
 
 @pytest.mark.parametrize(
     ("frame", "why"),
     [
-        ("text", "a frame of text; Protocol Buffers are binary"),
-        (b"\x0a\x05ab", "no `desk.v1.Event`: "),
-        (b"\xff", "no `desk.v1.Event`: "),
-        (b"\x0a\x01\xff", "no `desk.v1.Event`: "),
-        (EVENT(id="t-1", number=7).SerializeToString()[:-1], "no `desk.v1.Event`: "),
-        (b"\x42\x80\x80\x01" * 9, "no `desk.v1.Event`: "),
+        ("text", "the frame is text, but Protocol Buffers are binary"),
+        (b"\x0a\x05ab", "the message is not a `desk.v1.Event`: "),
+        (b"\xff", "the message is not a `desk.v1.Event`: "),
+        (b"\x0a\x01\xff", "the message is not a `desk.v1.Event`: "),
+        (EVENT(id="t-1", number=7).SerializeToString()[:-1], "the message is not a `desk.v1.Event`: "),
+        (b"\x42\x80\x80\x01" * 9, "the message is not a `desk.v1.Event`: "),
     ],
 )
 def test_what_is_none_is_refused(frame: str | bytes, why: str) -> None:
@@ -167,7 +170,7 @@ def test_messages_within_messages_are_read_up_to_a_depth() -> None:
     for _ in range(90):
         inner = b"\x42" + (len(inner) & 0x7F | 0x80).to_bytes() + (len(inner) >> 7).to_bytes() + inner
     (message,) = Wire(codec()).hear(inner)
-    assert malformed(message).startswith("unreadable by codec mine: no `desk.v1.Event`: ")
+    assert malformed(message).startswith("unreadable by codec mine: the message is not a `desk.v1.Event`: ")
 
 
 def test_a_time_that_no_text_can_say_is_refused() -> None:

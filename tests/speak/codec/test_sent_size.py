@@ -43,4 +43,4 @@ def test_of_what_a_codec_makes_of_it() -> None:
 
 
 def test_an_example_that_the_codec_does_not_take_is_of_its_json() -> None:
-    assert size('{"n":"x"}', STRANGER) == f"9 B of JSON, before the codec {STRANGER} makes frames of it"
+    assert size('{"n":"x"}', STRANGER) == f"9 B of JSON, before the codec {STRANGER} encodes it"

@@ -113,7 +113,7 @@ def test_however_packets_are_cut_they_are_the_same(cuts: list[int], pad: int) ->
 def test_a_record_that_is_none_loses_none_of_its_neighbours(record: str) -> None:
     first, broken, last = heard(shaken(), f'{{"type":6}}\x1e{record}\x1e{{"type":6}}\x1e')
     assert (first, last) == ({"type": "ping"}, {"type": "ping"})
-    assert reasons([broken])[0].startswith("not a message of a hub: ")
+    assert reasons([broken])[0].startswith("this is not a message of a hub: ")
 
 
 @pytest.mark.parametrize(
@@ -161,9 +161,9 @@ def test_what_is_sent_as_messagepack() -> None:
 @pytest.mark.parametrize(
     ("codec", "message", "sentence"),
     [
-        (SignalR(), {"type": "event"}, "`event` is not a message of a hub; these are: invocation"),
-        (SignalR(), {"type": "handshake", "protocl": "json"}, "`handshake` takes no `protocl`; leave it out"),
-        (SignalR("messagepack"), {"type": "ping", "more": 1}, "`ping` takes no `more`; leave it out"),
+        (SignalR(), {"type": "event"}, "`event` is not a message of a hub; the messages are invocation"),
+        (SignalR(), {"type": "handshake", "protocl": "json"}, "`handshake` has no `protocl`; remove it"),
+        (SignalR("messagepack"), {"type": "ping", "more": 1}, "`ping` has no `more`; remove it"),
     ],
 )
 def test_what_cannot_be_sent_is_told(codec: SignalR, message: dict[str, Any], sentence: str) -> None:
@@ -172,7 +172,7 @@ def test_what_cannot_be_sent_is_told(codec: SignalR, message: dict[str, Any], se
 
 
 def test_it_has_two_forms() -> None:
-    with pytest.raises(ValueError, match='is "json" or "messagepack", not \'xml\''):
+    with pytest.raises(ValueError, match='must be "json" or "messagepack", not \'xml\''):
         SignalR("xml")
 
 

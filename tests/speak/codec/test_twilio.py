@@ -81,13 +81,13 @@ def test_what_else_comes_is_an_event_and_asks_for_no_reply(message: dict[str, An
 @pytest.mark.parametrize(
     ("frame", "why"),
     [
-        (b"{}", "frames of text alone"),
+        (b"{}", "only text frames"),
         ("[1]", "Expected `object`"),
-        ('{"event":"media"}', "`media` without a `payload`"),
-        ('{"event":"media","media":{"payload":1}}', "`media` without a `payload`"),
-        ('{"event":"media","media":{"payload":""}}', "`media` without sound"),
+        ('{"event":"media"}', "`media` has no `payload`"),
+        ('{"event":"media","media":{"payload":1}}', "`media` has no `payload`"),
+        ('{"event":"media","media":{"payload":""}}', "`media` has no sound"),
         ('{"event":"media","media":{"payload":"%%% no base64"}}', "not valid base64"),
-        ('{"event":"mark","mark":"a"}', "`mark` without a `name`"),
+        ('{"event":"mark","mark":"a"}', "`mark` has no `name`"),
     ],
 )
 def test_what_twilio_would_not_take_is_no_message(frame: str | bytes, why: str) -> None:
@@ -100,8 +100,8 @@ def test_what_twilio_would_not_take_is_no_message(frame: str | bytes, why: str) 
 @pytest.mark.parametrize(
     ("message", "sentence"),
     [
-        ([], "an object with an `event`; these can be sent: connected, start, media"),
-        ({"event": "clear"}, "an object with an `event`; these can be sent: connected, start, media"),
+        ([], "an object with an `event`; the events to send are connected, start, media"),
+        ({"event": "clear"}, "an object with an `event`; the events to send are connected, start, media"),
         ({"event": "media"}, "`payload` of `media` must be text"),
         ({"event": "media", "media": {"payload": "?"}}, "not valid base64"),
         ({"event": "start", "start": 1}, "`start` must be an object"),
