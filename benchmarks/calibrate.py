@@ -41,7 +41,7 @@ ATTEMPTS = 4
 COSTS = {"streamed": 5, "large": 3}
 """What a turn costs the generator, in turns of one small answer: for the first guess of a rate."""
 
-BURNING = {"steady": (1000, 2000, 1000), "bimodal": (1000, 2000, 1000), "streamed": (200, 1000, 1000)}
+BURNING = {"steady": (1000, 500, 1000), "bimodal": (1000, 500, 1000), "streamed": (200, 1000, 1000)}
 BURNING |= {"freezing": (500, 2000, 2500)}
 """Turns per second, connections and microseconds of burn per event that together are a little more than one
 core. After a freeze more: in the frozen second there is nothing to burn for."""

@@ -577,6 +577,14 @@ class Connection:
             # ssl.SSLError is one, too.
             self._lost(NO_CLOSE_FRAME)
 
+    def take_replies(self) -> None:
+        """Read what lies unread where reads are behind, before a turn is sent while another is in flight.
+
+        Their replies would come in one read, with one time stamp: that of the later one.
+        """
+        if self.context.poller.reads_behind:
+            self._catch_up()
+
     def _catch_up(self) -> None:
         """Read what lies unread, before the peer is called late or silent: it may be we who are late."""
         metrics = self.context.recorder.metrics

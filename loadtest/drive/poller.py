@@ -91,6 +91,7 @@ class Poller(abc.ABC):
     """Readiness, due actions and gathered writes of one process.
 
     ``now`` is the run's clock; ``lag_ns`` the longest time that something due had to wait for its loop turn.
+    ``reads_behind``: actions that are due run before some that are ready were read.
     ``patient``: reads may wait for what is due soon, unless connections are ``connecting`` (their number).
     ``on_crash`` is called with an unexpected exception: gevent would only print it, and the run would hang.
     """
@@ -102,6 +103,7 @@ class Poller(abc.ABC):
         self._ready: dict[int, OnReady] = {}
         self.lag_ns = 0
         self.running = False
+        self.reads_behind = False
         self.patient = False
         self.connecting = 0
         self.on_crash: Callable[[Exception], None] | None = None
@@ -243,6 +245,8 @@ class EpollPoller(Poller):
                 if now() >= until_ns:
                     self._behind = [(*each, on_ready.get(each[0])) for each in ready[done:]]
                     break
+        # Where as many are ready as epoll may tell, there may be more.
+        self.reads_behind = bool(self._behind) or len(ready) == MAX_READY
         return bool(ready)
 
     def _serve_behind(self, until_ns: int) -> bool:
@@ -255,6 +259,7 @@ class EpollPoller(Poller):
                 if self.now() >= until_ns:
                     break
         self._behind = list(behind)
+        self.reads_behind = True  # others may have become ready meanwhile
         return True
 
     def _slept(self, until_ns: int) -> bool:
@@ -317,7 +322,9 @@ class WatcherPoller(Poller):
             self._until_ns = now_ns + MAX_GO_NS
         elif now_ns >= self._until_ns:
             self._until_ns = None
+            self.reads_behind = True
             self._work()
+            self.reads_behind = False
 
     @override
     def modify(self, fd: int, bits: int) -> None:

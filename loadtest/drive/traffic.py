@@ -117,14 +117,16 @@ class OpenTraffic(UserTraffic):
 
     def _begin(self, due: DueTurn) -> None:
         connection = self._connection
+        if connection.session.turns:
+            # Reads must not wait in this second: two replies in one read would share a time stamp.
+            self._context.poller.patient = False
+            if not due.position:
+                connection.take_replies()
         if connection.is_open:
             if connection.is_backed_up:
                 self._give_up(due, BACKLOG)
                 self._may_be_done()
                 return
-            if connection.session.turns:
-                # Reads must not wait in this second: two replies in one read would share a time stamp.
-                self._context.poller.patient = False
             connection.begin(due.seq, due.position, due.intended_ns, self._context.row(due.seq), due.kind)
             return
         if self._waiting is None:

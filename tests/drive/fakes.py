@@ -26,6 +26,7 @@ class FakePoller:
         self.now_ns = 0
         self.running = False
         self.lag_ns = 0
+        self.reads_behind = False
         self.patient = False
         self.connecting = 0
         self.on_crash: Any = None
@@ -89,6 +90,8 @@ class FakeConnection:
         self.on_closed: Any = None
         self.on_turn: Any = None
         self.begun: list[tuple[int, int, int]] = []
+        self.replies_taken: list[int] = []
+        self.lost_by_reading = False
         self.was_ready = False
         self.is_backed_up = False
         self.secret = ""
@@ -133,6 +136,11 @@ class FakeConnection:
         self.session.turns[seq] = turn
         self.begun.append((seq, position, intended_ns))
         return turn
+
+    def take_replies(self) -> None:
+        self.replies_taken.append(len(self.begun))
+        if self.lost_by_reading:
+            self.lose()
 
     def answer(self, seq: int | None = None, outcome: Outcome = Outcome.COMPLETE) -> None:
         """End a turn, the oldest unless one is named."""

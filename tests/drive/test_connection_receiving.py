@@ -43,6 +43,19 @@ def test_how_long_bytes_lay_unread_is_ours_to_tell() -> None:
     assert spoken.metrics.receive_lag.tolist() == [200, 0]
 
 
+@pytest.mark.parametrize("left", [0, 2])
+def test_replies_are_taken_at_once_only_where_reads_are_behind(left: int) -> None:
+    spoken = Spoken()
+    spoken.poller.reads_behind = not left
+    turn = spoken.begin()
+    spoken.poller.turn()
+    for number, payload in enumerate(answer(turn)[-2:]):
+        spoken.lie_unread(frame(payload), at_ns=START + number)
+    spoken.connection.take_replies()
+    assert len(spoken.line.reads) == left
+    assert (turn.outcome is Outcome.COMPLETE) is (left == 0)
+
+
 def test_bytes_are_counted_as_they_come() -> None:
     spoken = Spoken()
     before = spoken.metrics.bytes_received

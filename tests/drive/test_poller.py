@@ -446,8 +446,11 @@ def test_reads_that_take_long_let_through_what_is_due(
 
         return on_ready
 
+    behind: list[bool] = []
+
     def tick(_due_ns: int) -> None:
         order.append("due")
+        behind.append(poller.reads_behind)
         if order.count("due") < 12:
             poller.timers.add(now[0] + 1, tick)
         else:
@@ -464,6 +467,40 @@ def test_reads_that_take_long_let_through_what_is_due(
     assert max(map(len, between)) <= 3, order
     read = [each for each in order if each != "due"]
     assert sorted(read[:12], key=str) == sorted(range(12), key=str), "each has its turn before one has two"
+    assert any(behind), "what is due knows that some are not read yet"
+
+
+def test_reads_are_not_behind_where_all_that_are_ready_were_read(
+    make_poller: MakePoller, pairs: Callable[[], Pair]
+) -> None:
+    now = [0]
+    poller = make_poller(lambda: now[0])
+    read: list[bytes] = []
+    behind: list[bool] = []
+    over = Event()
+
+    def reader(ours: socket.socket) -> Callable[[int], None]:
+        def on_ready(_bits: int) -> None:
+            now[0] += MS
+            read.append(ours.recv(9))
+
+        return on_ready
+
+    def look(_due_ns: int) -> None:
+        behind.append(poller.reads_behind)
+        if len(read) == 3:
+            over.set()
+        else:
+            poller.timers.add(now[0], look)
+
+    for _ in range(3):
+        ours, theirs = pairs()
+        theirs.send(b"x")
+        poller.register(ours.fileno(), reader(ours), READ)
+    poller.timers.add(1, look)
+    poller.start()
+    came(over)
+    assert not any(behind)
 
 
 def test_who_had_no_turn_yet_is_forgotten_with_its_connection(

@@ -58,6 +58,28 @@ def test_reads_wait_no_longer_once_two_turns_are_in_flight_on_a_connection() -> 
     assert not world.poller.patient
 
 
+def test_replies_are_taken_before_another_turn_is_sent() -> None:
+    """Read after it, two replies would share the time stamp of the later one."""
+    world, connection, _ = open_traffic(0, 100, 100, 200)
+    connection.ready()
+    world.poller.run(150 * MS)
+    for _ in range(3):
+        connection.answer()
+    world.poller.run(S)
+    assert connection.replies_taken == [1], "before the second instant: none was in flight before the others"
+    assert due(connection) == [0, 100, 100, 200]
+
+
+def test_a_turn_waits_for_another_connection_where_the_replies_end_this_one() -> None:
+    world, connection, traffic = open_traffic(0, 100)
+    connection.on_closed = lambda _connection: None
+    connection.ready()
+    connection.lost_by_reading = True
+    world.poller.run(S)
+    assert due(connection) == [0]
+    assert due(again(world, traffic)) == [100]
+
+
 def due(connection: FakeConnection) -> list[int]:
     """When each turn that was begun was due, in milliseconds."""
     return [intended // MS for _, _, intended in connection.begun]
