@@ -123,8 +123,8 @@ TARGET_KINDS: dict[str, WarningKind] = {
         "events came, but none carried the id of a turn at the protocol's `turn` path",
         "{unmatched} events came, and not one carried the id of a turn at {paths}; top-level keys seen:"
         " {keys}.",
-        "Correct `turn` under [events] in the protocol: in the target's events it must lead to the id "
-        "that the message carried."
+        "Correct `turn` under [events] in the protocol: it must be the path at which the target's events"
+        " have the id that the message carried."
         " slowest.jsonl has the frames.",
         ("unmatched", "turn", "keys"),
     ),
@@ -247,8 +247,8 @@ TARGET_KINDS: dict[str, WarningKind] = {
         " not there at the beginning",
         "During the run, the target's name resolved to {told}; it did not at the beginning. Users who"
         " reconnected used this address.",
-        "Nothing to do if the target moved, for example in a deployment. First connections of users still go"
-        " to the addresses of the beginning.",
+        "Nothing to do if the target moved, for example in a deployment. The first connection of each user"
+        " still goes to the addresses that were found at the start.",
         ("lookups", "found"),
     ),
     "lookups_failed": WarningKind(
@@ -326,8 +326,9 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
         "yes",
     ),
     "generator_late": WarningKind(
-        "the generator itself sent messages too late: p99 of its delay exceeds 10 % of the tightest threshold"
-        " on response time (without such a threshold: 10 ms). Time spent waiting for a connection to become"
+        "the generator itself sent messages too late. The p99 of its delay may be at most 10 % of the"
+        " tightest threshold on response time, or 10 ms if there is no such threshold. Time spent waiting"
+        " for a connection to become"
         " ready does not count",
         "{share} sent {lateness_ms} or more after it was due, because the generator was late"
         " (allowed: {allowed_ms}). Response time includes this delay, so it is an upper bound{told}.",
@@ -430,7 +431,8 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
         "Give the protocol a turn id ([events] turn), or a longer timeout. Until then look at ratios, not at"
         " times.",
         ("events", "received", "timed_out"),
-        "no. But if they are over 1 % of the measured events, thresholds on times of turns are not measured",
+        "no. But if more than 1 % of the measured events are such replies, thresholds on times of turns are"
+        " not measured",
     ),
     "answers_by_order_unsure": WarningKind(
         "answers are matched by order, and several turns were in flight on a connection. The protocol does"
@@ -440,11 +442,12 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
         "Give the protocol a turn id ([events] turn), or send one turn at a time. If the target answers in"
         " order, say `ordered = true`.",
         ("events", "received"),
-        "no. But if they are over 1 % of the measured events, thresholds on times of turns are not measured",
+        "no. But if more than 1 % of the measured events are such answers, thresholds on times of turns are"
+        " not measured",
     ),
     "answers_contradict_order": WarningKind(
-        "turns matched by order ended without what the protocol requires, while several turns were in flight"
-        " on their connection",
+        "some turns ended before an event came that the protocol requires of each turn. These turns were"
+        " matched by order, while several were in flight on their connection",
         "{turns} of {begun} turns ended without what the protocol requires, while others were in flight on"
         " their connection. The answers do not come in the order that the protocol file assumes.",
         "Correct the protocol file: give it a turn id ([events] turn), or send one turn at a time.",
