@@ -408,7 +408,8 @@ TARGET_TABLE = KeyTable(
             name="source_addresses",
             type=KeyType(read_sources, list),
             default_shown="the system chooses",
-            help="addresses, or networks of addresses, of the generator's machine. Each user connects from one of them; every address serves equally many users, [below](#more-connections-than-ports)",
+            help="addresses, or networks of addresses, of the generator's machine. Each user connects from "
+            "one of them; every address serves equally many users, [below](#more-connections-than-ports)",
         ),
         Key(
             name="addresses",
@@ -647,7 +648,8 @@ TRAFFIC_KEYS = (
         name="timeout",
         type=POSITIVE_DURATION,
         fields=("timeout_ns",),
-        help="the time limit of a turn. A due turn also waits this long for its connection. At its end the run waits this long for the last answers (drain)",
+        help="the time limit of a turn. A due turn also waits this long for its connection. At its end the "
+        "run waits this long for the last answers (drain)",
     ),
     Key(
         name="every",
