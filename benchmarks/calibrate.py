@@ -50,7 +50,7 @@ SEARCHED_ON = {"bimodal": "steady", "freezing": "steady"}
 """Whose rate is that of another delay: a server that freezes makes a load that comes and goes."""
 
 FIRST_GUESS = {0.2: 2000, 0.8: 9000}
-SEARCH_STEPS = 4
+SEARCH_STEPS = 6
 NEAR_ENOUGH = 0.04
 
 
@@ -125,7 +125,8 @@ class Calibration:
             print(f"{rate} turns/s: {cpu:.0%} CPU (waited {tried.waited:.1%})", file=sys.stderr)
             if abs(cpu - aim) < NEAR_ENOUGH:
                 break
-            if tried.disturbed:
+            # A core that is nearly full waits for itself: the kernel keeps a part of it for other processes.
+            if tried.disturbed and cpu < aim:
                 continue
             # Not by more than half: processor time does not grow evenly with the rate.
             rate = max(round(rate * min(max(aim / cpu, 0.67), 1.5) / 100) * 100, 100)
