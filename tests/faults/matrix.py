@@ -46,9 +46,9 @@ HEAD = """\
 # How each fault shows
 
 The simulator that ships with loadtest can make faults on purpose (`loadtest simulator --help` lists them).
-Tests run each fault, and compare this run with a run that differs only in the fault. The counters in the
-tables must change by exactly the amount shown. Everything else must be the same: every other counter, notice,
-threshold and kind of stored frame.
+Tests run each fault. They compare this run with a second run, which is the same but has no fault. The
+counters in the tables must change by exactly the amount shown. Everything else must be the same: every other
+counter, notice, threshold and kind of stored frame.
 
 `python -m tests.faults.matrix --write` writes this page from the data that the tests use.
 `python -m tests.faults.matrix --run` runs the matrix and prints every difference.
@@ -56,8 +56,8 @@ threshold and kind of stored frame.
 ## How to read it
 
 - *struck*: how often the fault struck, as the simulator counts it. For most faults the seed decides this
-  number; the tables have it for seed {seed}. "–": it depends on timing. *struck turns*: in how many turns the
-  fault struck.
+  number; the tables have it for seed {seed}. "–": this number depends on timing. *struck turns*: in how many
+  turns the fault struck.
 - *each*: the turns due on one connection. *due*: the turns due in the whole run.
 - *per turn*: the {per_turn} events of a turn without a fault.
 - *unread*: messages that arrived at the simulator and that it never read.
@@ -86,7 +86,7 @@ The timeout of a turn is 1 s. The tests make the faults in three ways:
 - *proxy*: a TCP proxy.
 - *names*: a name service of the tests.
 - *wire*: two network namespaces, with a program between them that loses, delays and reorders packets
-  (`tests/end_to_end/packet_wire.py`). The kernels' own TCP does the rest, as with `tc netem`. The wire needs
+  (`tests/end_to_end/packet_wire.py`). All else is the kernel's own TCP, as with `tc netem`. The wire needs
   root and `/dev/net/tun`; without them its rows are skipped.
 
 `tests/end_to_end/test_network_faults.py` runs each row.
@@ -96,11 +96,11 @@ The timeout of a turn is 1 s. The tests make the faults in three ways:
 VERDICTS = """
 ## What every shipped scenario says
 
-The table has the verdict and exit code of every shipped scenario under every fault. Where a fault has a
-strength, it has two rows: one at half strength and one at full strength. The scenarios are shortened. The
+The table has the verdict and exit code of every shipped scenario under every fault. A fault with a
+strength has two rows: one at half strength and one at full strength. The scenarios are shortened. The
 timeout of a turn is 1 s, and pings come every 400 ms, so a delay of 3 s is longer than any timeout.
 
-- "–": the simulator counted no strike, so the run is one without a fault.
+- "–": the fault never struck in this run, so the run says nothing about it.
 - An empty cell: the simulator cannot make this load.
 
 `python -m tests.faults.verdicts --write` runs all scenarios and writes the table. Each scenario takes about

@@ -154,7 +154,7 @@ NETWORK = (
             "`connect.tcp` does not contain this delay": lambda manifest: (
                 metric("connect.tcp", "max")(manifest) < 600
             ),
-            "the times of turns that waited count from when they were due": _at_least(
+            "the time of a turn that waited starts when the turn was due": _at_least(
                 "turn.completion", "max", 400
             ),
         },
@@ -226,7 +226,7 @@ NETWORK = (
         silent=("127.0.0.9",),
         shows={
             "`connect.total` min >= 250 ms": _at_least("connect.total", "min", 250),
-            "`connect.tcp` is that of the address that connected": lambda manifest: (
+            "`connect.tcp` is the time of the address that connected": lambda manifest: (
                 metric("connect.tcp", "max")(manifest) < 250
             ),
             "the first address fails at each attempt, and no connection is refused": _connections(
@@ -314,7 +314,7 @@ NETWORK = (
         traffic="timeout = '20s'",
         shows={
             "nothing is lost: every turn complete": _turns(complete=20),
-            "the times contain the repeats: `turn.completion.service` max >= 200 ms": _at_least(
+            "packets sent again take time: `turn.completion.service` max >= 200 ms": _at_least(
                 "turn.completion.service", "max", 200
             ),
             "no connection is lost": _connections(closed={}, refused={}),
@@ -395,7 +395,7 @@ NETWORK = (
     ),
     NetworkRow(
         name="address change of the target",
-        about="during the run the target moves to another address, and so does its name; users come back",
+        about="the target and its name move to another address during the run; users come back",
         packets=Packets(),
         moves="target",
         host="two.test",
@@ -414,7 +414,7 @@ NETWORK = (
                 manifest["counts"]["connections"]["reconnected"] >= 2
                 and manifest["counts"]["connections"]["address_connected"]["10.213.7.20"] >= 2
             ),
-            "no user is away at the end": _connections(left=2),
+            "at the end every user is connected": _connections(left=2),
             "notice `address_changed`": lambda manifest: (
                 "address_changed" in {notice["code"] for notice in manifest["notices"]}
             ),

@@ -163,7 +163,7 @@ def closed(code: int, connections: str) -> Changes:
     """Connections that ended before we left them."""
     return (
         Change(f"connections.closed.{code}", connections, "the close, by its code"),
-        Change("connections.peak", "<= 0", "the first may end before the last is ready"),
+        Change("connections.peak", "<= 0", "the first connection may end before the last is ready"),
         Change("connections.left", f"-({connections})", "they ended before we left them"),
     )
 
@@ -538,7 +538,11 @@ EVENTS: tuple[Row, ...] = (
                 for name in ("numbered", "marked")
             ),
             *(c for c in fewer("per_turn * due - 4 * connections") if c.counter != "events.received"),
-            Change("events.received", "-(per_turn * due - 5 * connections)", "it counts as received"),
+            Change(
+                "events.received",
+                "-(per_turn * due - 5 * connections)",
+                "the malformed event counts as received",
+            ),
         ),
         notices={
             "unexpected_closes": "lists the closes by code, and says that we gave them up",
