@@ -151,8 +151,9 @@ def _below(rows: Sequence[Noise]) -> Iterator[PlainWarning]:
             takes = f"more than {MAX_REPEATS}" if enough is None else f"about {format_count(enough)}"
             yield plain_warning(
                 "effect_below_noise",
-                f"{row.measure.name}: runs of one build differ by {format_ratio(row.spread)}, so {AGAINST}"
-                f" against {AGAINST} runs cannot detect a change of {format_ratio(row.measure.smallest)}.",
+                f"{row.measure.name}: runs of one build differ by {format_ratio(row.spread)}. So a"
+                f" comparison of {AGAINST} with {AGAINST} runs cannot detect a change of"
+                f" {format_ratio(row.measure.smallest)}.",
                 f"Make {takes} runs per side, make longer runs, or raise the smallest effect in [compare].",
             )
 

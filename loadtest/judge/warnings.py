@@ -70,7 +70,7 @@ TARGET_KINDS: dict[str, WarningKind] = {
         ("variables",),
     ),
     "rate_limited_by_plan": WarningKind(
-        "a threshold tests a rate that the planned load limited, not the target",
+        "a threshold tests a rate, but the planned load limited this rate, and not the target",
         "{name} was limited by the configured rate: it says that the target kept up, not what it could do.",
         "To find the capacity, raise the load, or use the closed model without think time.",
         ("name", "value", "n"),
@@ -100,7 +100,8 @@ TARGET_KINDS: dict[str, WarningKind] = {
         "messages were not sent, because the target's receive window was full",
         "{not_taken} messages were not sent, because the target's receive window was full. Their turns failed"
         " by `not_taken`.",
-        "The target acknowledges too slowly for the plan. slowest.jsonl says how many messages it takes at a"
+        "The target acknowledges too slowly for the plan. slowest.jsonl says how many messages the target"
+        " takes at a"
         " time (in MQTT the broker's `receive_maximum`). Raise that number, or spread the load over more"
         " connections.",
         ("not_taken",),
@@ -190,7 +191,8 @@ TARGET_KINDS: dict[str, WarningKind] = {
     "stray_errors": WarningKind(
         "errors (`fail` or `refuse` of the protocol) ended no turn: they named none, or a turn that was"
         " already complete",
-        "{errors} errors of the target ended no turn: they named no turn, or one that was complete.",
+        "{errors} error messages of the target did not end a turn: they named none, or one that was"
+        " complete already.",
         "See slowest.jsonl for the frames. loadtest may have counted turns as complete that these errors "
         "refused. If"
         " they are no failures, remove them from `fail` or `refuse` in the protocol.",
@@ -247,8 +249,9 @@ TARGET_KINDS: dict[str, WarningKind] = {
         " not there at the beginning",
         "During the run, the target's name resolved to {told}; it did not at the beginning. Users who"
         " reconnected used this address.",
-        "Nothing to do if the target moved, for example in a deployment. The first connection of each user"
-        " still goes to the addresses that were found at the start.",
+        "Nothing to do if the target moved, for example in a deployment. Only users who reconnect use the"
+        " new address; the first connection of a user always goes to the addresses that were found at the"
+        " start.",
         ("lookups", "found"),
     ),
     "lookups_failed": WarningKind(

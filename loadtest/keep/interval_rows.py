@@ -108,7 +108,7 @@ def exact(histogram: Histogram, known: Iterable[Exact]) -> Histogram:
     """
     parts = list(known)
     if histogram.n != sum(part.n for part in parts):
-        raise ValueError("the number of samples of a histogram differs from that in its row")
+        raise ValueError("a histogram has more or fewer samples than its row says")
     return histogram.with_exact(
         min((part.min_ns for part in parts), default=None),
         max((part.max_ns for part in parts), default=None),

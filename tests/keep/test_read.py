@@ -240,7 +240,7 @@ def test_many_histograms_of_a_tag_are_decoded_in_parts(
             "intervals.jsonl",
             b'"turn.completion":[5',
             b'"turn.completion":[6',
-            "number of samples of a histogram",
+            "more or fewer samples than its row",
         ),
         ("slowest.jsonl", b'{"kind"', b"{{kind", "slowest.jsonl cannot be read"),
         ("turns.npy", b"NUMPY", b"nUMPY", "turns.npy cannot be read"),
