@@ -668,7 +668,7 @@ NONE: Mapping[str, Mapping[tuple[str, ...], tuple[str, ...]]] = {
         ("command",): ("bad credential",)
     },
     "an accepted connection has no content that could be wrong": {("tcp",): ("wrong answer",)},
-    "these probes measure how much runs or passed, not how long it takes": {
+    "these probes measure no durations, but what part runs, is ready, has passed or is in use": {
         ("containers", "kubernetes", "tests", "resources"): ("slow",)
     },
     "these probes wait for no answer: they read a file, or values of this machine": {

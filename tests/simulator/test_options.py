@@ -47,7 +47,7 @@ def test_values_stand_after_a_space_or_an_equals_sign() -> None:
 
 def test_a_certificate_and_its_key_come_together() -> None:
     assert parse_options(["--cert", "c.pem", "--key", "k.pem"]).cert == Path("c.pem")
-    with pytest.raises(ConfigError, match="together"):
+    with pytest.raises(ConfigError, match="both a certificate and its key"):
         parse_options(["--cert", "c.pem"])
 
 

@@ -36,7 +36,7 @@ def test_a_name_that_does_not_resolve_or_leads_elsewhere_is_down(tmp_path: Path)
     assert (gone.status, gone.error) == ("down", "resolve")
     other = row(tmp_path, DNS.format(host="localhost") + 'addresses = ["192.0.2.7"]\n')
     assert (other.status, other.error) == ("down", "answer")
-    assert "without 192.0.2.7" in other.said
+    assert "not to 192.0.2.7" in other.said
 
 
 QUERY = """[components.errors]

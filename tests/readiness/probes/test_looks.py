@@ -52,6 +52,6 @@ def test_so_many_looks_may_fail_and_one_more_ends_them(
     found = probe_websocket(WebsocketProbe("agent-burst", count=3, every_s=60, failure_limit=limit), context)
     assert (found.outcome, bool(found.missed)) == (outcome, missed)
     assert begun == [0.0, 60.0, 120.0][:made]
-    assert len([line for line in found.lines if line.startswith("look ")]) == made
+    assert len([line for line in found.lines if line.startswith("run ")]) == made
     if limit and outcome == "answered" and "bad" in looks:
-        assert "of 3 looks failed, 1 may" in found.said
+        assert "of 3 runs failed; 1 may fail" in found.said
