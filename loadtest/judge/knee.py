@@ -126,7 +126,7 @@ def knee(tries: Sequence[ProbeResult]) -> Knee:
 def _why_none(tries: Sequence[ProbeResult]) -> str:
     if any(each.asked is None and each.achieved is not None for each in tries):
         return "in the closed model the target sets the pace, so no rate is requested"
-    return "no load held"
+    return "no load passed"
 
 
 @dataclass(frozen=True, slots=True)

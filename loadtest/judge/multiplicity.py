@@ -345,7 +345,7 @@ def _undecided(each: _MetricSamples, family: int, noise: float | None, *, primar
         why = _told(f"there are only {runs[0]} pairs of blocks; a verdict needs {MIN_PAIRS}", each)
         return MetricComparison(rule, primary, *each.levels, "cannot tell", why, change=change)
     few = (
-        f"there are only {runs[0]} and {runs[1]} runs; a verdict needs {MIN_RUNS} per side, or {MIN_HISTORY}"
+        f"the sides have {runs[0]} and {runs[1]} runs; a verdict needs {MIN_RUNS} per side, or {MIN_HISTORY}"
         " in the baseline"
     )
     spread = _spread(each) if max(runs) > 1 else noise

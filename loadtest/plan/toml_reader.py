@@ -96,7 +96,7 @@ def parse_document(text: str, name: str) -> TomlDocument:
 def _syntax_problem(message: str, text: str, name: str) -> Problem:
     place = _PLACE.search(message)
     if place is None:
-        return Problem(name, f"this is not TOML: {message}")
+        return Problem(name, f"this is not valid TOML: {message}")
     line = int(place[1]) if place[1] else text.rstrip().count("\n") + 1
     column = f" in column {place[2]}" if place[2] else " at the end of the file"
     reason = message[: place.start()]

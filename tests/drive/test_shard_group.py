@@ -57,7 +57,7 @@ def test_users_are_split_by_their_numbers(tmp_path: Path) -> None:
     assert not group.sources
     assert group.next_task_traffic() is None
     assert group.tasks is group.shards[0].tasks
-    with pytest.raises(ConfigError, match="exclude"):
+    with pytest.raises(ConfigError, match="cannot be combined"):
         group.let_tasks_decide(prepare=True)
     for shard in group.shards:
         shard.context.poller.stop()

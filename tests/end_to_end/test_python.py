@@ -237,7 +237,7 @@ def test_options_of_locust_take_the_place_of_ours(others: Runs) -> None:
 def test_several_scenarios_in_one_locustfile_are_refused(others: Runs) -> None:
     ended = others["two"].end()
     assert ended.code == 2, ended.screen
-    assert "one scenario" in ended.err
+    assert "must use the same scenario" in ended.err
     assert "Traceback" not in ended.screen
 
 

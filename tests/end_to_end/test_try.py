@@ -319,12 +319,12 @@ def test_a_connection_that_nobody_takes_ends_with_3(run: Typed) -> None:
         ),
         (("try", "chat.toml", "--target", "http://x"), "--target: `url` must begin with ws:// or wss://"),
         (("try", "wrong.toml", "--target", "ws://127.0.0.1:1"), "wrong.toml:3: unknown key `ends`"),
-        (("try", "mute.toml", "--target", "ws://127.0.0.1:1"), "mute.toml: nothing to send"),
+        (("try", "mute.toml", "--target", "ws://127.0.0.1:1"), "mute.toml: there is nothing to send"),
         (
             ("try", "columns.toml", "--target", "ws://127.0.0.1:1"),
             "columns.toml: the protocol needs {data.colour} from the rows of a scenario",
         ),
-        (("try", "nowhere.toml"), "there is no file `nowhere.toml`"),
+        (("try", "nowhere.toml"), "there is neither a file nor a shipped scenario named `nowhere.toml`"),
         (("try", "chat.toml", "--target", "ws://127.0.0.1:1", "--save", "chat.toml"), "was not overwritten"),
     ],
 )

@@ -45,5 +45,5 @@ def test_a_taken_name_gets_a_number(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_is_told_in_a_sentence(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("")
-    with pytest.raises(ConfigError, match=r"results folder .*file.* cannot be written to"):
+    with pytest.raises(ConfigError, match=r"cannot write to the results folder .*file"):
         make_folder(blocked / "results", "run")

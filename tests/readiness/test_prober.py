@@ -95,7 +95,7 @@ def test_a_probe_that_ends_by_itself_and_does_not_is_our_fault(
     text = f'[components.part]\nprobe = "{kind}"\ntimeout = "20ms"\n{KINDS[kind]}\n'
     found = probe_all(policy(tmp_path, text), tmp_path, environ={}, probes={kind: hang})["part"]
     release.set()
-    assert (found.outcome, found.said) == (outcome, "no answer within 0.02 s")
+    assert (found.outcome, found.said) == (outcome, "the probe got no answer within 0.02 s")
 
 
 def test_the_cut_of_a_late_probe_is_not_taken_for_the_part_breaking_off(

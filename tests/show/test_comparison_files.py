@@ -77,7 +77,7 @@ def test_a_job_summary_lists_only_what_decides() -> None:
 
 def test_where_nothing_can_be_decided_one_sentence_says_so() -> None:
     text = markdown([document(single()[0].comparison)])
-    assert "Nothing can be decided yet: 1 against 1 runs; a verdict needs 4 per side" in text
+    assert "Nothing can be decided yet: the sides have 1 and 1 runs; a verdict needs 4 per side" in text
     assert "| " not in text
     assert len(text.encode()) < 3000
     assert "## What decides" in markdown([document(single()[0].comparison)], whole=True)

@@ -18,7 +18,7 @@ def found(n: int = 5) -> Floor:
 def test_what_decides_stands_first() -> None:
     text = render([document(found())], width=120)
     assert text.index("What decides") < text.index("turn.first_event.p95") < text.index("Exploratory")
-    assert "5 against 5 show" in text
+    assert "5 against 5 runs detect" in text
 
 
 def test_few_runs_are_said_to_be_few() -> None:
