@@ -36,8 +36,8 @@ def test_a_target_that_breaks_down_has_its_knee_where_it_first_fell_behind() -> 
 
 def test_a_target_that_follows_has_none_yet() -> None:
     assert "kept up with every load" in knee([try_at(10, 50), try_at(20, 99, Exit.FAIL)]).reason
-    assert knee([try_at(10, 20, Exit.FAIL)]).reason == "no load held"
-    assert knee([try_at(10, 50, Exit.INVALID)]).reason == "no load held"
+    assert knee([try_at(10, 20, Exit.FAIL)]).reason == "no load passed"
+    assert knee([try_at(10, 50, Exit.INVALID)]).reason == "no load passed"
     closed = ProbeResult(SearchProbe(10, Exit.PASS), "run", "so", None, 50.0)
     assert "closed model" in knee([closed]).reason
 
