@@ -18,7 +18,7 @@ from loadtest.drive.error_answers import note_answer, note_error
 from loadtest.drive.http_client import HttpNotSent, HttpRequestFailed, HttpTimedOut
 from loadtest.drive.keepalive import Keepalive
 from loadtest.drive.poller import READ, WRITE
-from loadtest.drive.transport import Transport
+from loadtest.drive.transport import READ_BYTES, Transport
 from loadtest.errors import Layer
 from loadtest.speak.chunk_stream import Payload
 from loadtest.speak.close_codes import NO_CLOSE_FRAME, NORMAL, WITHOUT_ERROR
@@ -32,6 +32,9 @@ from loadtest.speak.session import OPEN, Session, SessionState
 from loadtest.speak.session_recorder import SessionRecorder
 from loadtest.speak.turn import NEVER, Outcome, Turn
 from loadtest.speak.upgrade import Upgrade
+
+FLOODED = READ_BYTES // 2
+"""Bytes of a read behind which more may lie: of TLS, a read brings the records that are whole."""
 
 MAX_CATCH_UP_READS = 64
 """Reads in which a connection catches up, 4 MiB: a peer that never stops must not hold up all others."""
@@ -92,6 +95,7 @@ class Connection:
         "_out",
         "_parser",
         "_queued",
+        "_read_little",
         "_sends_otherwise",
         "_transport",
         "_unsent",
@@ -134,6 +138,8 @@ class Connection:
         self._transport: Transport | None = None
         self._parser: FrameParser | None = None
         self._flood = FloodGuard()
+        # Whether there was a read, and it brought so little that nothing more lay behind it.
+        self._read_little = False
         self._keepalive: Keepalive | None = None
         # When the last bytes arrived: proof that the peer lives, for which no clock is read.
         self._heard_ns = NEVER
@@ -567,6 +573,7 @@ class Connection:
             context = self.context
             metrics = context.recorder.metrics
             metrics.bytes_received += len(data)
+            self._read_little = len(data) < FLOODED
             lag_ns = context.now() - at_ns
             metrics.receive_lag.append(lag_ns if lag_ns > 0 else 0)  # noqa: FURB136 - max() costs 0.1 us
             self._parse(data, at_ns)
@@ -580,10 +587,12 @@ class Connection:
     def take_replies(self) -> None:
         """Read what lies unread where reads are behind, before a turn is sent while another is in flight.
 
-        Their replies would come in one read, with one time stamp: that of the later one.
+        Their replies would come in one read, with one time stamp: that of the later one. Not from a peer that
+        floods us: a read of its bytes may take long, and what is due must not wait for it. Nor before the
+        first read: bytes that came with the upgrade may have to be parsed before.
         """
-        if self.context.poller.reads_behind:
-            self._catch_up()
+        if self.context.poller.reads_behind and self._read_little:
+            self._read()
 
     def _catch_up(self) -> None:
         """Read what lies unread, before the peer is called late or silent: it may be we who are late."""

@@ -9,7 +9,7 @@ import pytest
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from websockets.frames import Frame, Opcode
 
-from loadtest.drive.connection import MAX_UNSENT, ConnectionState
+from loadtest.drive.connection import FLOODED, MAX_UNSENT, Connection, ConnectionState
 from loadtest.drive.poller import READ
 from loadtest.errors import Layer
 from loadtest.plan.protocol import Connect, Events, ReadyStep
@@ -43,17 +43,48 @@ def test_how_long_bytes_lay_unread_is_ours_to_tell() -> None:
     assert spoken.metrics.receive_lag.tolist() == [200, 0]
 
 
-@pytest.mark.parametrize("left", [0, 2])
-def test_replies_are_taken_at_once_only_where_reads_are_behind(left: int) -> None:
+def test_replies_are_taken_at_once_only_where_reads_are_behind() -> None:
     spoken = Spoken()
-    spoken.poller.reads_behind = not left
+    spoken.hear(said("ack"))
     turn = spoken.begin()
     spoken.poller.turn()
-    for number, payload in enumerate(answer(turn)[-2:]):
-        spoken.lie_unread(frame(payload), at_ns=START + number)
+    spoken.lie_unread(b"".join(map(frame, answer(turn))))
     spoken.connection.take_replies()
-    assert len(spoken.line.reads) == left
-    assert (turn.outcome is Outcome.COMPLETE) is (left == 0)
+    assert turn.outcome is None
+    spoken.poller.reads_behind = True
+    spoken.connection.take_replies()
+    assert turn.outcome is Outcome.COMPLETE
+
+
+def test_no_reply_is_taken_before_what_came_with_the_upgrade() -> None:
+    spoken = Spoken(is_open=False)
+    spoken.poller.reads_behind = True
+    whole = frame(said("ack"))
+
+    def ready(connection: Connection) -> None:
+        spoken.lie_unread(whole[3:])
+        connection.take_replies()
+
+    spoken.connection.on_ready = ready
+    spoken.open(rest=whole[:3])
+    spoken.poller.turn(FD, READ)
+    assert spoken.counts("events.")["received"] == 1
+    assert spoken.closed == 0
+
+
+def test_of_a_peer_that_floods_no_replies_are_taken() -> None:
+    spoken = Spoken()
+    spoken.poller.reads_behind = True
+    much = frame(b'{"type":"ack","pad":"' + b"x" * FLOODED + b'"}')
+    spoken.arrive(much)
+    spoken.lie_unread(much)
+    spoken.connection.take_replies()
+    assert len(spoken.line.reads) == 1
+    spoken.poller.turn(FD, READ)
+    spoken.hear(said("ack"))
+    spoken.lie_unread(frame(said("ack")))
+    spoken.connection.take_replies()
+    assert not spoken.line.reads
 
 
 def test_bytes_are_counted_as_they_come() -> None:
