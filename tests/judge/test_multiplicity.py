@@ -65,7 +65,7 @@ def test_too_few_runs_cannot_tell_but_say_what_they_could() -> None:
     assert (row.word, row.p, row.interval, row.method) == ("cannot tell", None, None, None)
     assert row.change == pytest.approx(2.0, abs=0.1)
     assert row.why.startswith(
-        "there are only 3 and 3 runs; a verdict needs 4 per side, or 8 in the baseline; to detect a change of"
+        "the sides have 3 and 3 runs; a verdict needs 4 per side, or 8 in the baseline; to detect a change of"
         " 10 %"
     )
     assert row.visible is not None
