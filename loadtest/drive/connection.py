@@ -18,7 +18,7 @@ from loadtest.drive.error_answers import note_answer, note_error
 from loadtest.drive.http_client import HttpNotSent, HttpRequestFailed, HttpTimedOut
 from loadtest.drive.keepalive import Keepalive
 from loadtest.drive.poller import READ, WRITE
-from loadtest.drive.transport import READ_BYTES, Transport
+from loadtest.drive.transport import FULL_READ_BYTES, Transport
 from loadtest.errors import Layer
 from loadtest.speak.chunk_stream import Payload
 from loadtest.speak.close_codes import NO_CLOSE_FRAME, NORMAL, WITHOUT_ERROR
@@ -33,9 +33,6 @@ from loadtest.speak.session_recorder import SessionRecorder
 from loadtest.speak.turn import NEVER, Outcome, Turn
 from loadtest.speak.upgrade import Upgrade
 
-FLOODED = READ_BYTES // 2
-"""Bytes of a read behind which more may lie: of TLS, a read brings the records that are whole."""
-
 MAX_CATCH_UP_READS = 64
 """Reads in which a connection catches up, 4 MiB: a peer that never stops must not hold up all others."""
 
@@ -45,10 +42,8 @@ MAX_CATCH_UP_NS = 5_000_000
 MAX_UNSENT = 1_048_576
 """Bytes that may wait for a peer who does not read; beyond, its pings are not answered (RFC 6455, 5.5.3)."""
 
-
 MAX_BACKLOG = 16 * MAX_UNSENT
 """Bytes of turns that may wait for a peer who does not read; turns that fall due beyond are not attempted."""
-
 
 MANY_MESSAGES: Final = 1_000
 """Messages of one read, 64 KiB: with more of them it is worth to look whether they have content."""
@@ -573,7 +568,7 @@ class Connection:
             context = self.context
             metrics = context.recorder.metrics
             metrics.bytes_received += len(data)
-            self._read_little = len(data) < FLOODED
+            self._read_little = len(data) < FULL_READ_BYTES
             lag_ns = context.now() - at_ns
             metrics.receive_lag.append(lag_ns if lag_ns > 0 else 0)  # noqa: FURB136 - max() costs 0.1 us
             self._parse(data, at_ns)
@@ -585,11 +580,9 @@ class Connection:
             self._lost(NO_CLOSE_FRAME)
 
     def take_replies(self) -> None:
-        """Read what lies unread where reads are behind, before a turn is sent while another is in flight.
+        """Where reads are behind, read before the next turn: two replies in one read have one time stamp.
 
-        Their replies would come in one read, with one time stamp: that of the later one. Not from a peer that
-        floods us: a read of its bytes may take long, and what is due must not wait for it. Nor before the
-        first read: bytes that came with the upgrade may have to be parsed before.
+        Not from a flood, for which nothing due must wait; nor before what came with the upgrade is parsed.
         """
         if self.context.poller.reads_behind and self._read_little:
             self._read()

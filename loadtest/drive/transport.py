@@ -27,6 +27,9 @@ _NO_LINGER = struct.pack("HH" if sys.platform == "win32" else "ii", 1, 0)
 READ_BYTES = 65_536
 """Max bytes of one read: a burst of 400 events; more would cost a page fault a read in malloc."""
 
+FULL_READ_BYTES = READ_BYTES // 2
+"""A read of so many bytes may have left some: of TLS, it brings only the records that are whole."""
+
 
 class Address(NamedTuple):
     """A resolved address of the target."""

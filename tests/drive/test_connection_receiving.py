@@ -9,8 +9,9 @@ import pytest
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from websockets.frames import Frame, Opcode
 
-from loadtest.drive.connection import FLOODED, MAX_UNSENT, Connection, ConnectionState
+from loadtest.drive.connection import MAX_UNSENT, Connection, ConnectionState
 from loadtest.drive.poller import READ
+from loadtest.drive.transport import FULL_READ_BYTES
 from loadtest.errors import Layer
 from loadtest.plan.protocol import Connect, Events, ReadyStep
 from loadtest.plan.scenario import Target
@@ -75,7 +76,7 @@ def test_no_reply_is_taken_before_what_came_with_the_upgrade() -> None:
 def test_of_a_peer_that_floods_no_replies_are_taken() -> None:
     spoken = Spoken()
     spoken.poller.reads_behind = True
-    much = frame(b'{"type":"ack","pad":"' + b"x" * FLOODED + b'"}')
+    much = frame(b'{"type":"ack","pad":"' + b"x" * FULL_READ_BYTES + b'"}')
     spoken.arrive(much)
     spoken.lie_unread(much)
     spoken.connection.take_replies()
