@@ -161,3 +161,9 @@ def misses(measured: Mapping[str, float | None], true: Mapping[str, float]) -> d
 def of_metric(metric: Mapping[str, Any]) -> dict[str, float | None]:
     """The same statistics of a metric of ``run.json``, as users read them; None where n is too small."""
     return {name: metric["max_exact" if name == "max" else name] for name in PERCENTILES}
+
+
+def bounds_of(metric: Mapping[str, Any]) -> set[str]:
+    """Of which of these statistics a metric says that they are upper bounds."""
+    said = {"max" if name == "max_exact" else name for name in metric.get("bounds", ())}
+    return set(PERCENTILES) & (set(PERCENTILES) if metric.get("upper_bound") else said)

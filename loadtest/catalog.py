@@ -47,10 +47,10 @@ class Metric:
     ``buffer`` is the attribute of ``speak.phase_metrics.PhaseMetrics`` that feeds it. ``whole_run``: it is
     of the whole run, not of the measured part. ``placed``: the instants of a turn's row between which it lies
     (until, since). ``by_kind``: every kind of turn has its own as well; of ``prepare.time`` every step, of
-    ``conversation.time`` every conversation. Of events that shared one read only an upper bound of some times
-    is known: ``bounded``: where more than 1 % did, all of the metric is an upper bound; ``bounded_by``: the
-    counter under ``generator.coalesced`` of the samples that are. ``shown_before``: the metric of its group
-    before which it stands in a report, if it is not the order of declaration.
+    ``conversation.time`` every conversation. Of some samples only an upper bound is known: ``bounded_by`` are
+    the counters of them. ``bounded``: all of the metric is one where more than 1 % of the events shared a
+    read. ``shown_before``: the metric of its group before which it stands in a report, if it is not the order
+    of declaration.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Metric:
     whole_run: bool = False
     placed: tuple[str, str] | None = None
     bounded: bool = False
-    bounded_by: str = ""
+    bounded_by: tuple[str, ...] = ()
     shown_before: str = ""
     by_kind: bool = False
 
@@ -156,7 +156,7 @@ METRICS = (
         "from the planned instant to the first event",
         placed=("first_ns", "waited_from_ns"),
         bounded=True,
-        bounded_by="first_events",
+        bounded_by=("turns.first_coalesced",),
         by_kind=True,
     ),
     Metric(
@@ -167,7 +167,7 @@ METRICS = (
         "turn",
         "from the planned instant to the last event",
         placed=("done_ns", "waited_from_ns"),
-        bounded_by="ends",
+        bounded_by=("turns.end_coalesced",),
         by_kind=True,
     ),
     Metric(
@@ -191,7 +191,7 @@ METRICS = (
         "from sending to the first event",
         placed=("first_ns", "sent_ns"),
         bounded=True,
-        bounded_by="first_events",
+        bounded_by=("turns.first_coalesced", "turns.slow_send"),
         by_kind=True,
     ),
     Metric(
@@ -202,6 +202,7 @@ METRICS = (
         "audio",
         "from sending to the first event that is `audio`",
         bounded=True,
+        bounded_by=("turns.slow_send",),
         by_kind=True,
     ),
     Metric(
@@ -212,7 +213,7 @@ METRICS = (
         "turn",
         "from sending to the last event",
         placed=("done_ns", "sent_ns"),
-        bounded_by="ends",
+        bounded_by=("turns.end_coalesced", "turns.slow_send"),
         by_kind=True,
     ),
     Metric(
@@ -223,6 +224,7 @@ METRICS = (
         "gap",
         "between two events of one turn",
         bounded=True,
+        bounded_by=("events.coalesced",),
         by_kind=True,
     ),
     Metric(
@@ -977,6 +979,12 @@ TURN_COUNTERS = (
         kept_as="generator.coalesced.ends",
         by_kind=True,
     ),
+    Counter(
+        "turns.slow_send",
+        "turns whose message took the generator more than 1 ms to send",
+        kept_as="generator.slow_sends.turns",
+        by_kind=True,
+    ),
 )
 
 CONVERSATION_COUNTERS = (
@@ -1068,6 +1076,7 @@ CHAOS_COUNTERS = (
             ("no_first_event", "without any event"),
             ("first_coalesced", "whose first event was not the last of its read"),
             ("end_coalesced", "whose last event was not the last of its read"),
+            ("slow_send", "whose message took the generator more than 1 ms to send"),
         )
     ),
     Counter(

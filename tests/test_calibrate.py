@@ -16,12 +16,13 @@ import numpy as np
 import pytest
 from websockets.sync.client import connect
 
+from benchmarks import calibrate
 from benchmarks.calibrate import in_short
 from benchmarks.page import MEASURING, read_table, rows_of, table, write_table
 from benchmarks.truth import ANSWER, Answers, Mismatch, hold, misses, percentiles, read_answers
 from benchmarks.truth_delays import Freezing
 from benchmarks.truth_run import Load, Measured
-from benchmarks.truth_verdict import Case, judge
+from benchmarks.truth_verdict import Case, Judged, judge
 from loadtest.measure.interval import TURN
 from loadtest.speak.frames import encode
 
@@ -138,19 +139,24 @@ def both_sides(n: int = 5000, transit_ns: int = 10_000) -> tuple[Any, Answers]:
     return turns, Answers(turns["seq"].copy(), turns["seq"] * 7, arrived_ns, departed_ns.reshape(-1, 1))
 
 
-def in_run_json(values_ns: Any) -> dict[str, Any]:
+def in_run_json(values_ns: Any, *bounds: str) -> dict[str, Any]:
     found = percentiles(values_ns)
-    return {"n": len(values_ns), **found, "max_exact": found["max"]}
+    return {"n": len(values_ns), **found, "max_exact": found["max"], "bounds": list(bounds)}
 
 
 def judged(turns: Any, answers: Answers, delay: str = "steady", **changed: Any) -> list[str]:
-    """What the verdict misses, of a run whose own report says what its turns say."""
+    """What the verdict misses, of a run whose own report says what its turns say.
+
+    ``bounds`` are statistics of service time that the report calls upper bounds, ``slow`` turns sent slowly.
+    """
+    bounds, slow = changed.pop("bounds", ()), changed.pop("slow", 0)
     metrics = {
-        "turn.completion.service": in_run_json(turns["done_ns"] - turns["sent_ns"]),
+        "turn.completion.service": in_run_json(turns["done_ns"] - turns["sent_ns"], *bounds),
         "turn.completion": in_run_json(turns["done_ns"] - turns["intended_ns"]),
         "turn.first_event.service": in_run_json(turns["first_ns"] - turns["sent_ns"]),
     }
-    manifest = {"metrics": metrics, "generator": {"coalesced": {"share": 0.0}}, "notices": []}
+    generator = {"coalesced": {"share": 0.0}, "slow_sends": {"turns": slow}}
+    manifest = {"metrics": metrics, "generator": generator, "notices": []}
     measured = {"cpu": 0.2, "waited": 0.0, "own": None, **changed}
     case = Case(Load(delay, RATE, USERS, duration_s=len(turns) // RATE), measured.pop("aim", 0.2))
     return judge(case, Measured(manifest, turns, answers, **measured)).missed
@@ -173,6 +179,56 @@ def test_a_generator_that_measures_its_own_delay_misses() -> None:
     missed = judged(turns, answers)
     assert "turn.completion.service p99 is off by +1.02 ms" in missed
     assert not any("p50" in sentence for sentence in missed)
+
+
+def test_what_the_run_calls_an_upper_bound_may_be_above_the_truth_and_never_below() -> None:
+    turns, answers = both_sides()
+    turns["done_ns"][7] += 10 * MS
+    missed = ["turn.completion.service max is off by +10.02 ms", "turn.completion max is off by +10.02 ms"]
+    assert judged(turns, answers) == missed
+    assert judged(turns, answers, bounds=("max", "max_exact"), slow=1) == missed[1:]
+    turns["done_ns"][:] -= 11 * MS
+    assert "turn.completion.service max is off by -0.98 ms" in judged(turns, answers, bounds=("max",))
+
+
+def test_what_is_to_be_exact_must_not_be_called_an_upper_bound() -> None:
+    vague = judged(*both_sides(), bounds=("p99", "max"))
+    assert vague == ["of turn.completion.service p99 the run knows only an upper bound"]
+    assert judged(*both_sides(), slow=51) == ["51 of 5000 turns were sent slowly"]
+
+
+def test_a_case_whose_machine_changed_its_speed_is_measured_at_another_rate(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rates: list[int | None] = []
+
+    def measured(load: Load, _folder: Path) -> Measured:
+        """A generator of which 8,000 turns a second take four fifths of a core."""
+        rates.append(load.turns_per_s)
+        return Measured({}, None, None, (load.turns_per_s or 0) / 10_000, 0.0, None)  # type: ignore[arg-type]
+
+    def held(case: Case, run: Measured) -> Judged:
+        missed = [] if abs(run.cpu - case.aim) <= 0.1 else ["the aim"]
+        return Judged(case, {}, 0, 0, run.cpu, run.waited, missed=missed)
+
+    monkeypatch.setattr(calibrate, "measure", measured)
+    monkeypatch.setattr(calibrate, "judge", held)
+    calibration = calibrate.Calibration(1, None)
+    calibration._rates["fragmented", 0.8] = 11_000
+    assert calibration.measure("fragmented-80").missed == []
+    assert rates == [11_000, 8_000]
+
+
+def test_a_wrong_time_is_not_measured_again_because_of_the_aim(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Load] = []
+    monkeypatch.setattr(calibrate, "measure", lambda load, _folder: asked.append(load))
+    monkeypatch.setattr(
+        calibrate, "judge", lambda case, _run: Judged(case, {}, 0, 0, 0.95, 0.0, missed=["the aim", "a time"])
+    )
+    calibration = calibrate.Calibration(1, None)
+    calibration._rates["fragmented", 0.8] = 9_000
+    assert calibration.measure("fragmented-80").missed == ["the aim", "a time"]
+    assert len(asked) == 1
 
 
 def test_a_generator_that_forgives_is_found_out() -> None:

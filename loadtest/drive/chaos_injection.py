@@ -31,8 +31,9 @@ CAUSED_BY_US = (
     "events.after_failure",
     "turns.first_coalesced",
     "turns.end_coalesced",
+    "turns.slow_send",
 )
-"""Counters that say how slowly these users read and nothing of the target: only counted apart."""
+"""Counters that say how these users read or write and nothing of the target: only counted apart."""
 
 ALSO_APART = (
     "turns.begun",

@@ -7,9 +7,7 @@ NEW ── connect() ──► CONNECTING ── 101 ──► UPGRADED ── c
 from __future__ import annotations
 
 import enum
-from collections import deque
 from collections.abc import Callable, Iterable
-from itertools import accumulate
 from typing import Any, Final
 
 from loadtest.drive.connect_attempt import ConnectAttempt
@@ -19,6 +17,7 @@ from loadtest.drive.http_client import HttpNotSent, HttpRequestFailed, HttpTimed
 from loadtest.drive.keepalive import Keepalive
 from loadtest.drive.poller import READ, WRITE
 from loadtest.drive.transport import FULL_READ_BYTES, Transport
+from loadtest.drive.unsent_turns import UnsentTurns
 from loadtest.errors import Layer
 from loadtest.speak.chunk_stream import Payload
 from loadtest.speak.close_codes import NO_CLOSE_FRAME, NORMAL, WITHOUT_ERROR
@@ -44,6 +43,9 @@ MAX_UNSENT = 1_048_576
 
 MAX_BACKLOG = 16 * MAX_UNSENT
 """Bytes of turns that may wait for a peer who does not read; turns that fall due beyond are not attempted."""
+
+SLOW_SEND_NS, SLOW_SEND_NS_PER_BYTE = 1_000_000, 10
+"""To send takes no longer than this, with a copy at 100 MB/s, unless the kernel takes the core away."""
 
 MANY_MESSAGES: Final = 1_000
 """Messages of one read, 64 KiB: with more of them it is worth to look whether they have content."""
@@ -82,7 +84,6 @@ class Connection:
         "_encode",
         "_flood",
         "_gathered",
-        "_handed_over",
         "_heard_ns",
         "_keepalive",
         "_last_answer",
@@ -152,8 +153,7 @@ class Connection:
         self._queued: list[tuple[Turn, int]] = []
         # Turns whose last byte the kernel has not taken yet, each with the place at which that ends among the
         # bytes given to the transport since it began to hold some back.
-        self._unsent: deque[tuple[Turn, int]] | None = None
-        self._handed_over = 0
+        self._unsent: UnsentTurns | None = None
         # What the target has to say before this closing connection is closed.
         self._last_answer: Awaited | None = None
 
@@ -472,13 +472,18 @@ class Connection:
             self._lost(NO_CLOSE_FRAME)
             return
         context.recorder.metrics.bytes_sent += len(data)
+        took_ns = context.now() - at_ns
         if not complete:
-            self._note_unsent(out)
+            if self._unsent is None:
+                self._unsent = UnsentTurns()
+            self._unsent.add(out, self._queued)
             context.poller.modify(transport.fd, READ | WRITE)
         if self._unsent is not None:
-            self._note_sent(len(transport.unsent), at_ns)
+            self._note_sent(self._unsent, len(transport.unsent), at_ns)
         if uploads and complete:
             self._note_uploaded(at_ns)
+        if took_ns > SLOW_SEND_NS:
+            self._note_slow_send(took_ns - len(data) * SLOW_SEND_NS_PER_BYTE, at_ns)
         out.clear()
         self._queued.clear()
         # The timer may still be set for a ready step that is over: a turn's timeout comes before it.
@@ -495,7 +500,7 @@ class Connection:
             self._lost(NO_CLOSE_FRAME)
             return
         if self._unsent is not None:
-            self._note_sent(len(transport.unsent), at_ns)
+            self._note_sent(self._unsent, len(transport.unsent), at_ns)
         if complete:
             self.context.poller.modify(transport.fd, READ)
             self.flush()
@@ -503,24 +508,16 @@ class Connection:
             # With what was taken, a pause may begin.
             self._look_after_timers(at_ns)
 
-    def _note_unsent(self, frames: list[bytes]) -> None:
-        """The kernel did not take all bytes: note where the last byte of each turn stands."""
-        if self._unsent is None:
-            self._unsent = deque()
-            self._handed_over = 0
-        ends = list(accumulate(map(len, frames), initial=self._handed_over))
-        self._unsent += [(turn, ends[at + 1]) for turn, at in self._queued]
-        self._handed_over = ends[-1]
+    def _note_slow_send(self, delay_ns: int, at_ns: int) -> None:
+        """The turns sent at ``at_ns`` may have left up to ``delay_ns`` later, as the process had no core."""
+        if delay_ns > SLOW_SEND_NS:
+            for turn in dict.fromkeys(turn for turn, _ in self._queued):
+                if turn.sent_ns == at_ns:
+                    turn.metrics.count("turns.slow_send")
 
-    def _note_sent(self, left: int, at_ns: int) -> None:
-        """The system call at ``at_ns`` left ``left`` bytes that the kernel has not taken.
-
-        A turn is sent when its last byte is. With TLS, ``left`` counts encrypted bytes, which are a few more.
-        """
-        unsent = self._unsent
-        taken = self._handed_over - left
-        while unsent and unsent[0][1] <= taken:
-            turn, _ = unsent.popleft()
+    def _note_sent(self, unsent: UnsentTurns, left: int, at_ns: int) -> None:
+        """The system call at ``at_ns`` left ``left`` bytes that the kernel has not taken."""
+        for turn in unsent.take(left):
             if turn.uploading:
                 self.session.sent(turn, at_ns)
             elif turn.outcome is None:

@@ -43,6 +43,9 @@ SATURATED_SECONDS = 0.1
 TURNS_COALESCED = catalog.kept_under("generator.coalesced")
 """Counters of turns whose first or last event was not the last of its read."""
 
+SLOW_SENDS = catalog.kept_under("generator.slow_sends")
+"""Counters of turns whose message took the generator long to send."""
+
 COALESCED = 0.01
 """Above this share of events that shared a read, first-event times and gaps are only upper bounds."""
 
@@ -65,6 +68,7 @@ def summarise_generator(manifest: Manifest, totals: Totals, span: Span, metrics:
         "receive_lag": metrics.get("receive.lag"),
         "lateness": metrics.get("send.lateness"),
         "coalesced": _coalesced(totals),
+        "slow_sends": {name: totals.measured(counter) for name, counter in SLOW_SENDS.items()},
     }
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 from collections.abc import Callable, Collection
-from fractions import Fraction
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from loadtest import catalog
 from loadtest.judge.censored_turns import times_of_due
 from loadtest.judge.counts import count_all
-from loadtest.judge.distribution import describe
+from loadtest.judge.distribution import at_ranks, describe
 from loadtest.judge.generator_summary import COALESCED, coalesced_share, summarise_generator
 from loadtest.judge.manifest_access import (
     NS_PER_MS,
@@ -40,6 +40,7 @@ from loadtest.judge.rates import rates
 from loadtest.judge.target_clock import AGE, ages_known, no_age
 from loadtest.judge.target_health import target_health
 from loadtest.judge.thresholds import rule_names
+from loadtest.measure.histogram import Spectrum
 from loadtest.measure.totals import Totals
 from loadtest.plan.threshold import BY_KIND, METRICS, of_kind, percentile, split_kind, split_metric
 
@@ -48,13 +49,18 @@ Instants = npt.NDArray[np.int64]
 Reason = Callable[[Manifest], str]
 
 BOUNDED = tuple(each.name for each in catalog.METRICS if each.bounded)
-"""Metrics that coalesced events leave only bounded from above."""
+"""Metrics that are only bounded from above where many events were coalesced."""
 
 SLOW = "slow:"
 """Stands before the name of each metric of the users whom the plan makes read slowly."""
 
 BOUNDED_BY = {each.name: each.bounded_by for each in catalog.METRICS}
-"""Which coalesced events leave single percentiles of a metric only bounded from above."""
+"""The counters of the samples of a metric that are only bounded from above."""
+
+COUNTED_BY_KIND = frozenset(each.name for each in catalog.COUNTERS if each.by_kind)
+
+NOTABLE = 0.02
+"""A percentile that may be lower by more than this part is not exact."""
 
 
 def summarise(manifest: Manifest, totals: Totals, turns: Turns | None = None) -> dict[str, Any]:
@@ -111,8 +117,8 @@ def _summarised(manifest: Manifest, totals: Totals, turns: Turns | None) -> dict
             if split_kind(name)[0] in BOUNDED:
                 metric["upper_bound"] = True
     for name, metric in metrics.items():
-        coalesced = _coalesced(known, totals, name)
-        metric["bounds"] = bounds(metric, Fraction(coalesced, metric["n"]))
+        bounded = _bounded_samples(totals, name)
+        metric["bounds"] = bounds(metric, bounded, totals.histograms[name].spectrum() if bounded else None)
     slow = describe_all(manifest, totals, prefix=SLOW)
     asked = {name: why for name, why in section(manifest, "unmeasured").items() if name not in METRICS}
     return {
@@ -129,14 +135,17 @@ def _summarised(manifest: Manifest, totals: Totals, turns: Turns | None) -> dict
     }
 
 
-def _coalesced(manifest: Manifest, totals: Totals, name: str) -> int:
-    """How many samples of a metric are upper bounds, since their event shared a read with a later one."""
+def _bounded_samples(totals: Totals, name: str) -> int:
+    """How many samples of a metric are upper bounds, at most: one may be so for two reasons.
+
+    What is not counted by kind may all have been of any kind.
+    """
     whole, kind = split_kind(name)
-    bounded_by = BOUNDED_BY.get(whole, "")
-    if kind is None:
-        return count_or_zero(section(manifest, "generator", "coalesced").get(bounded_by))
-    counter = catalog.kept_under("generator.coalesced").get(bounded_by)
-    return totals.measured(of_kind(counter, kind)) if counter else 0
+    counters = BOUNDED_BY.get(whole, ())
+    return sum(
+        totals.measured(each if kind is None or each not in COUNTED_BY_KIND else of_kind(each, kind))
+        for each in counters
+    )
 
 
 def _positions(manifest: Manifest, turns: Turns | None) -> list[dict[str, Any]]:
@@ -149,8 +158,7 @@ def _positions(manifest: Manifest, turns: Turns | None) -> list[dict[str, Any]]:
     for row in rows:
         for name, counter in (("first_event", "first_events"), ("completion", "ends")):
             found = row[name]
-            share = Fraction(min(count_or_zero(coalesced.get(counter)), found["n"]), max(found["n"], 1))
-            found["bounds"] = bounds({"max_exact": None, **found}, share)
+            found["bounds"] = bounds({"max_exact": None, **found}, count_or_zero(coalesced.get(counter)))
     return rows
 
 
@@ -180,14 +188,35 @@ def describe_all(
     return {name: metric for name, metric in described.items() if metric is not None}
 
 
-def bounds(metric: Manifest, share: Fraction) -> list[str]:
-    """The statistics of a metric that are upper bounds, where ``share`` of its samples are.
+def bounds(metric: Manifest, bounded: int, spectrum: Spectrum | None = None) -> list[str]:
+    """The statistics of a metric that are upper bounds, where ``bounded`` of its samples are.
 
-    A percentile is one where more samples are bounded than lie beyond it; so is the largest, of any.
+    A percentile is one where more samples are bounded than lie beyond it, or where so many may have moved it
+    (``spectrum``: of the metric's histogram). So is the largest, of any bounded sample.
     """
+    if not bounded or not metric["n"]:
+        return []
     known = [name for name in metric if percentile(name) is not None and metric[name] is not None]
-    bounded = [name for name in known if share > 1 - part_of(name)]
-    return bounded + ([name for name in ("max", "max_exact") if metric[name] is not None] if share else [])
+    beyond = {name: metric["n"] * (1 - part_of(name)) for name in known}
+    found = [
+        name
+        for name in known
+        if bounded > beyond[name] or (spectrum is not None and _may_have_moved(spectrum, name, bounded))
+    ]
+    return found + [name for name in ("max", "max_exact") if metric[name] is not None]
+
+
+def _may_have_moved(spectrum: Spectrum, name: str, bounded: int) -> bool:
+    """Whether a percentile would be notably lower if all ``bounded`` samples were lower than it.
+
+    They must also be more than its standard error in samples: chance alone moves it by so many.
+    """
+    part, n = part_of(name), int(spectrum[1][-1])
+    if bounded <= math.sqrt(n * part * (1 - part)):
+        return False
+    rank = nearest_rank(part, n)
+    low, high = at_ranks(spectrum, (max(rank - bounded, 1), rank))
+    return low < high * (1 - NOTABLE)
 
 
 def _extra_percentiles(manifest: Manifest) -> dict[str, tuple[str, ...]]:

@@ -257,8 +257,22 @@ def _qualified(manifest: Manifest, metric: Manifest, statistic: str, bound: Boun
     if metric.get("upper_bound") and share is not None:
         return f"{UPPER_BOUND}: {format_ratio(share)} of the events shared a read with a later frame"
     if statistic in metric.get("bounds", ()):
-        return f"{UPPER_BOUND}: in too many turns the timed event shared a read with a later frame"
+        return f"{UPPER_BOUND}: in too many turns {_why_bounded(manifest)}"
     return None
+
+
+def _why_bounded(manifest: Manifest) -> str:
+    """What left times of turns only bounded from above."""
+    coalesced, slow = (
+        section(manifest, "generator", "coalesced"),
+        section(manifest, "generator", "slow_sends"),
+    )
+    why = []
+    if count_or_zero(coalesced.get("first_events")) or count_or_zero(coalesced.get("ends")):
+        why.append("the timed event shared a read with a later frame")
+    if count_or_zero(slow.get("turns")):
+        why.append("the generator took long to send the message")
+    return ", or ".join(why)
 
 
 def _rate(manifest: Manifest, name: str) -> Measurement:

@@ -45,9 +45,9 @@ class Driven:
     took_s: float
 
     def counts(self, prefix: str) -> dict[str, int]:
-        """Counters of the whole run that are not 0, but for turns that shared reads, without the prefix."""
+        """Counters of the whole run that are not 0, but for what this machine decides, without the prefix."""
         every = {name for part in self.totals.counters.values() for name in part}
-        kept = (name for name in every if not name.endswith("_coalesced"))
+        kept = (name for name in every if not name.endswith(("_coalesced", "slow_send")))
         names = {name for name in kept if name.startswith(prefix)}
         return {name.removeprefix(prefix): self.totals.count(name) for name in sorted(names)}
 

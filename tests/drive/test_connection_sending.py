@@ -18,6 +18,7 @@ from tests.drive.standing_in import BOTH, SECOND, START
 from tests.speak.talk import answer, said
 
 EVERY = 20_000_000
+MS = 1_000_000
 
 # ------------------------------------------------------------------ gathered writes
 
@@ -229,6 +230,40 @@ def test_a_later_write_may_carry_the_last_byte_of_an_earlier_turn() -> None:
     assert (waiting.sent_ns, later.sent_ns) == (START + 100, START + 100)
     assert spoken.poller.asked == {FD: READ}
     assert spoken.counts("events.") == {"sent": 2}
+
+
+def send_slowly(spoken: Spoken, took_ns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have each system call that sends take so long, by the run's clock."""
+    send = spoken.line.send
+
+    def sent(data: bytes) -> bool:
+        spoken.context.hand.ns += took_ns
+        return send(data)
+
+    monkeypatch.setattr(spoken.line, "send", sent)
+
+
+@pytest.mark.parametrize(("took_ns", "counted"), [(1_000_500, {}), (1_001_000, {"slow_send": 2})])
+def test_turns_in_whose_write_the_core_was_lost_are_counted(
+    took_ns: int, counted: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spoken = Spoken()
+    send_slowly(spoken, took_ns, monkeypatch)
+    turns = [spoken.begin(seq) for seq in range(2)]
+    spoken.poller.turn()
+    assert {turn.sent_ns for turn in turns} == {START}
+    # Two frames of 26 bytes may take 1,000,520 ns.
+    assert spoken.counts("turns.") == {"begun": 2, **counted}
+
+
+def test_a_slow_write_counts_once_for_a_turn_of_several_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    messages = (MessageStep(send='{"id":"{turn.id}"}'), MessageStep(send='{"go":"{turn.id}"}'))
+    spoken = Spoken(message="", messages=messages)
+    send_slowly(spoken, 2 * MS, monkeypatch)
+    spoken.begin()
+    spoken.poller.turn()
+    assert spoken.metrics.events_sent == 2
+    assert spoken.counts("turns.") == {"begun": 1, "slow_send": 1}
 
 
 def test_an_answered_turn_is_not_sent_again() -> None:

@@ -8,12 +8,14 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.judge.summary import describe_all, summarise, unmeasured_metrics
+from loadtest.judge.distribution import describe
+from loadtest.judge.summary import bounds, describe_all, summarise, unmeasured_metrics
 from loadtest.judge.thresholds import thresholds_of
+from loadtest.measure.histogram import Histogram
 from loadtest.measure.interval import OUTCOMES
 from loadtest.measure.totals import Totals
 from loadtest.plan.threshold import METRICS
-from tests.judge.made import S, good_totals, good_turns, manifest, totals
+from tests.judge.made import MS, S, good_totals, good_turns, manifest, totals
 
 
 def test_the_sections_of_a_good_run() -> None:
@@ -80,6 +82,41 @@ def test_percentiles_beyond_which_less_lies_than_is_bounded_are_upper_bounds() -
 def test_exactly_as_many_bounded_as_lie_beyond_leave_a_percentile_alone() -> None:
     metrics = summarise(manifest(), good_totals({"turns.end_coalesced": 2}))["metrics"]
     assert metrics["turn.completion"]["bounds"] == ["max", "max_exact"]
+
+
+def test_service_times_of_turns_sent_slowly_are_upper_bounds_too() -> None:
+    made = summarise(manifest(), good_totals({"turns.slow_send": 3, "turns.end_coalesced": 1}))
+    metrics = made["metrics"]
+    assert made["generator"]["slow_sends"] == {"turns": 3}
+    # 3 and 1 may be of different turns: of 40, 4 are 10 %, and 3 are 7.5 %.
+    assert metrics["turn.completion.service"]["bounds"] == ["p95", "max", "max_exact"]
+    assert metrics["turn.first_event.service"]["bounds"] == ["p95", "max", "max_exact"]
+    assert metrics["turn.completion"]["bounds"] == ["max", "max_exact"]
+
+
+def test_a_percentile_that_bounded_samples_may_have_moved_is_an_upper_bound() -> None:
+    histogram = Histogram()
+    histogram.record(np.r_[np.full(9_850, 2 * MS), np.full(150, 4 * MS)])
+    metric, spectrum = describe(histogram), histogram.spectrum()
+    assert metric is not None
+    # p99 is sample 9,900; the 50th before it is the last of 2 ms.
+    assert bounds(metric, 49, spectrum) == ["p99_9", "max", "max_exact"]
+    assert bounds(metric, 50, spectrum) == ["p99", "p99_9", "max", "max_exact"]
+    # Without the samples themselves only their number counts.
+    assert bounds(metric, 50) == ["p99_9", "max", "max_exact"]
+
+
+def test_what_chance_alone_may_move_leaves_a_percentile_exact() -> None:
+    histogram = Histogram()
+    histogram.record(np.arange(1, 1_001) * MS)
+    metric, spectrum = describe(histogram), histogram.spectrum()
+    assert metric is not None
+    # The standard error of p50 is 15.8 samples; 20 of them are 4 % of its 500 ms.
+    assert "p50" not in bounds(metric, 15, spectrum)
+    assert "p50" in bounds(metric, 20, spectrum)
+    # p95: 6.9 samples; 8 of them are less than 1 % of its 950 ms.
+    assert "p95" not in bounds(metric, 8, spectrum)
+    assert bounds(metric, 0, spectrum) == []
 
 
 def test_places_in_the_burst_are_upper_bounds_as_far_as_their_turns_may_have_shared_a_read() -> None:
