@@ -211,8 +211,20 @@ def remarks(case: Case, figures: dict[str, list[Measured]]) -> list[str]:
     for name in sorted({of_processes(name) for name in figures}) if case.kind == "together" else ():
         one, two = (figures.get(f"{name}, {n}") for n in ("1 process", "2 processes"))
         if one and two:
-            lines += ["", f"Two processes of {name} do {times(two, one):.2f} times the work of one."]
+            told = f"Two processes of {name} do {times(two, one):.2f} times the work of one."
+            lines += ["", told + most_of_two(one, os.cpu_count() or 1)]
     return lines
+
+
+def most_of_two(one: Sequence[Measured], cores: int) -> str:
+    """How much more two processes can do than one on these cores, which the server uses too."""
+    taken = [each.cpu + each.server_cpu for each in one if each.cpu and each.server_cpu is not None]
+    if not taken:
+        return ""
+    most = min(2.0, cores / median(taken))
+    return (
+        f" One takes {median(taken):.2f} cores with its server; {cores} cores can do {most:.2f} times that."
+    )
 
 
 def of_processes(name: str) -> str:

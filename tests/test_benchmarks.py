@@ -22,7 +22,7 @@ from websockets.sync.client import ClientConnection, connect
 from benchmarks import live_page
 from benchmarks import server as server_module
 from benchmarks.bare import EVENTS, slices
-from benchmarks.bench import BEGIN, END, arguments, remarks, report, rounds, settings_for, write
+from benchmarks.bench import BEGIN, END, arguments, most_of_two, remarks, report, rounds, settings_for, write
 from benchmarks.budget import Budget
 from benchmarks.cases import BY_NAME, CASES, Case
 from benchmarks.foreign import ARTILLERY, ARTILLERY_OWN, LOCUST_CLIENT, LOCUST_SYNC
@@ -276,6 +276,13 @@ def test_each_generators_processes_are_held_against_its_own_one() -> None:
     text = " ".join(remarks(BY_NAME["processes"], figures))
     assert "Two processes of loadtest do 1.80 times the work of one." in text
     assert "Two processes of peer do 1.50 times the work of one." in text
+
+
+def test_what_two_processes_can_do_at_most_follows_from_the_servers_share() -> None:
+    one = [Measured("processes", "a", 10.0, cpu=0.95, server_cpu=share) for share in (0.1, 0.3, 0.9)]
+    assert most_of_two(one, 2) == " One takes 1.25 cores with its server; 2 cores can do 1.60 times that."
+    assert most_of_two(one, 8).endswith("8 cores can do 2.00 times that.")
+    assert most_of_two([Measured("processes", "a", 10.0)], 2) == ""
 
 
 PROCESSES = {

@@ -151,8 +151,6 @@ class Connection:
         self._gathered = 0
         # Turns with the index of their frame in ``_out``.
         self._queued: list[tuple[Turn, int]] = []
-        # Turns whose last byte the kernel has not taken yet, each with the place at which that ends among the
-        # bytes given to the transport since it began to hold some back.
         self._unsent: UnsentTurns | None = None
         # What the target has to say before this closing connection is closed.
         self._last_answer: Awaited | None = None

@@ -271,6 +271,8 @@ def _generator(manifest: Manifest) -> Iterator[Fact]:
     share = number(section(generator, "coalesced").get("share"))
     if share is not None:
         yield Fact("events that shared a read", format_ratio(share))
+    if slow := as_integer(section(generator, "slow_sends").get("turns")):
+        yield Fact("turns sent slowly", format_count(slow))
     if (processes := generator.get("processes")) is not None:
         yield Fact("processes", _value_text(processes))
     if limits := section(generator, "limits"):
