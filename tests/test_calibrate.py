@@ -205,7 +205,8 @@ def test_a_case_whose_machine_changed_its_speed_is_measured_at_another_rate(
     def measured(load: Load, _folder: Path) -> Measured:
         """A generator of which 8,000 turns a second take four fifths of a core."""
         rates.append(load.turns_per_s)
-        return Measured({}, None, None, (load.turns_per_s or 0) / 10_000, 0.0, None)  # type: ignore[arg-type]
+        unused: Any = None
+        return Measured({}, unused, unused, (load.turns_per_s or 0) / 10_000, 0.0, None)
 
     def held(case: Case, run: Measured) -> Judged:
         missed = [] if abs(run.cpu - case.aim) <= 0.1 else ["the aim"]
