@@ -77,8 +77,8 @@ class RunSequence:
         child = self._child
         assert child is not None  # noqa: S101 - it has just been waited for
         took_s = time.monotonic() - began
-        code = self._code(child.returncode)
-        return FinishedRun(code, _run_of(child.pid, results, before), took_s, words)
+        run = _run_of(child.pid, results, before)
+        return FinishedRun(self._code(child.returncode, run), run, took_s, words)
 
     def _wait(self, options: RunOptions) -> str:
         """The last line that the run wrote to stderr."""
@@ -104,11 +104,16 @@ class RunSequence:
                 last = line.strip() or last
         return last
 
-    def _code(self, code: int) -> Exit:
-        """The exit code of a process; one that was killed, or has an unknown code, concluded nothing."""
-        if self.interrupted and code in {-number for number in END_SIGNALS}:
+    def _code(self, code: int, run: Run | None) -> Exit:
+        """The exit code of a process; one that was killed, or has an unknown code, concluded nothing.
+
+        Python itself ends with 1, which means FAIL here, if it cannot begin or is interrupted while it does:
+        without a run that was stored nothing has failed.
+        """
+        concluded = code in set(Exit) and (run is not None or code != Exit.FAIL)
+        if self.interrupted and (not concluded or code in {-number for number in END_SIGNALS}):
             return Exit.INTERRUPTED
-        return Exit(code) if code in set(Exit) else Exit.INTERNAL
+        return Exit(code) if concluded else Exit.INTERNAL
 
 
 def command_line(options: RunOptions) -> list[str]:

@@ -168,7 +168,7 @@ def test_what_it_says_is_said_here_and_the_last_line_is_kept(
     assert told.out == ""
 
 
-@pytest.mark.parametrize("end", ["sys.exit(99)", "os.kill(os.getpid(), 9)"])
+@pytest.mark.parametrize("end", ["sys.exit(99)", "os.kill(os.getpid(), 9)", "sys.exit(1)", "import nothing"])
 def test_a_run_that_ends_as_none_of_ours_does_concluded_nothing(play: Play, end: str) -> None:
     assert play(end).exit_code is Exit.INTERNAL
 
@@ -192,6 +192,15 @@ def test_one_that_could_not_yet_handle_the_interrupt_was_interrupted_too(play: P
     script = (
         f"import signal; signal.signal({int(signal.SIGINT)}, signal.SIG_DFL)\n"
         f"os.kill(os.getppid(), {int(signal.SIGINT)}); time.sleep(30)"
+    )
+    assert play(script).exit_code is Exit.INTERRUPTED
+
+
+def test_an_interrupt_while_python_begins_is_no_verdict(play: Play) -> None:
+    """Python then ends with 1, as a run does that has failed."""
+    script = (
+        f"import signal; signal.signal({int(signal.SIGINT)}, signal.SIG_IGN)\n"
+        f"os.kill(os.getppid(), {int(signal.SIGINT)}); sys.exit(1)"
     )
     assert play(script).exit_code is Exit.INTERRUPTED
 
