@@ -222,9 +222,8 @@ def most_of_two(one: Sequence[Measured], cores: int) -> str:
     if not taken:
         return ""
     most = min(2.0, cores / median(taken))
-    return (
-        f" One takes {median(taken):.2f} cores with its server; {cores} cores can do {most:.2f} times that."
-    )
+    share = f" One and its server take {median(taken):.2f} cores"
+    return f"{share}, so that two on {cores} cores can do at most {most:.2f} times its work."
 
 
 def of_processes(name: str) -> str:

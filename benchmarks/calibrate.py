@@ -92,7 +92,7 @@ class Calibration:
             judged = self._attempt(case, f"{name}-{attempt}")
             word = "held" if not judged.missed else "; ".join(judged.missed)
             print(f"{name}, attempt {attempt}: {word} (waited {judged.waited:.1%})", file=sys.stderr)
-            if judged.off_aim and len(judged.missed) == 1 and case.aim < SATURATED:
+            if judged.may_aim_again:
                 case = replace(case, load=replace(case.load, turns_per_s=_nearer(case, judged.cpu)))
             elif not (judged.missed and judged.disturbed):
                 break

@@ -224,7 +224,6 @@ METRICS = (
         "gap",
         "between two events of one turn",
         bounded=True,
-        bounded_by=("events.coalesced",),
         by_kind=True,
     ),
     Metric(

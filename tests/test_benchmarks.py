@@ -280,8 +280,9 @@ def test_each_generators_processes_are_held_against_its_own_one() -> None:
 
 def test_what_two_processes_can_do_at_most_follows_from_the_servers_share() -> None:
     one = [Measured("processes", "a", 10.0, cpu=0.95, server_cpu=share) for share in (0.1, 0.3, 0.9)]
-    assert most_of_two(one, 2) == " One takes 1.25 cores with its server; 2 cores can do 1.60 times that."
-    assert most_of_two(one, 8).endswith("8 cores can do 2.00 times that.")
+    told = " One and its server take 1.25 cores, so that two on {} cores can do at most {} times its work."
+    assert most_of_two(one, 2) == told.format(2, "1.60")
+    assert most_of_two(one, 8) == told.format(8, "2.00")
     assert most_of_two([Measured("processes", "a", 10.0)], 2) == ""
 
 

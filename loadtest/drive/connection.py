@@ -477,11 +477,11 @@ class Connection:
             self._unsent.add(out, self._queued)
             context.poller.modify(transport.fd, READ | WRITE)
         if self._unsent is not None:
-            self._note_sent(self._unsent, len(transport.unsent), at_ns)
+            self._note_sent(self._unsent, len(transport.unsent), at_ns, took_ns)
         if uploads and complete:
             self._note_uploaded(at_ns)
-        if took_ns > SLOW_SEND_NS:
-            self._note_slow_send(took_ns - len(data) * SLOW_SEND_NS_PER_BYTE, at_ns)
+        if took_ns > SLOW_SEND_NS + len(data) * SLOW_SEND_NS_PER_BYTE and complete:
+            self._note_slow_send((turn for turn, _ in self._queued), at_ns)
         out.clear()
         self._queued.clear()
         # The timer may still be set for a ready step that is over: a turn's timeout comes before it.
@@ -498,7 +498,8 @@ class Connection:
             self._lost(NO_CLOSE_FRAME)
             return
         if self._unsent is not None:
-            self._note_sent(self._unsent, len(transport.unsent), at_ns)
+            took_ns = self.context.now() - at_ns
+            self._note_sent(self._unsent, len(transport.unsent), at_ns, took_ns)
         if complete:
             self.context.poller.modify(transport.fd, READ)
             self.flush()
@@ -506,21 +507,23 @@ class Connection:
             # With what was taken, a pause may begin.
             self._look_after_timers(at_ns)
 
-    def _note_slow_send(self, delay_ns: int, at_ns: int) -> None:
-        """The turns sent at ``at_ns`` may have left up to ``delay_ns`` later, as the process had no core."""
-        if delay_ns > SLOW_SEND_NS:
-            for turn in dict.fromkeys(turn for turn, _ in self._queued):
-                if turn.sent_ns == at_ns:
-                    turn.metrics.count("turns.slow_send")
+    def _note_slow_send(self, turns: Iterable[Turn], at_ns: int) -> None:
+        """To send took so long that the process had no core: of these, those sent now may have left later."""
+        for turn in dict.fromkeys(turns):
+            if turn.sent_ns == at_ns:
+                turn.metrics.count("turns.slow_send")
 
-    def _note_sent(self, unsent: UnsentTurns, left: int, at_ns: int) -> None:
+    def _note_sent(self, unsent: UnsentTurns, left: int, at_ns: int, took_ns: int) -> None:
         """The system call at ``at_ns`` left ``left`` bytes that the kernel has not taken."""
-        for turn in unsent.take(left):
+        turns = list(unsent.take(left))
+        for turn in turns:
             if turn.uploading:
                 self.session.sent(turn, at_ns)
             elif turn.outcome is None:
                 turn.sent_ns = at_ns
         self._unsent = unsent or None
+        if took_ns > SLOW_SEND_NS:
+            self._note_slow_send(turns, at_ns)
 
     def _note_uploaded(self, at_ns: int) -> None:
         """The kernel took all that was written: the messages of turns of several among it are sent."""

@@ -46,6 +46,9 @@ TURNS_COALESCED = catalog.kept_under("generator.coalesced")
 SLOW_SENDS = catalog.kept_under("generator.slow_sends")
 """Counters of turns whose message took the generator long to send."""
 
+BOUNDED_BY = {each.name: each.bounded_by for each in catalog.METRICS}
+"""The counters of the samples of a metric that are only bounded from above."""
+
 COALESCED = 0.01
 """Above this share of events that shared a read, first-event times and gaps are only upper bounds."""
 
@@ -68,7 +71,7 @@ def summarise_generator(manifest: Manifest, totals: Totals, span: Span, metrics:
         "receive_lag": metrics.get("receive.lag"),
         "lateness": metrics.get("send.lateness"),
         "coalesced": _coalesced(totals),
-        "slow_sends": {name: totals.measured(counter) for name, counter in SLOW_SENDS.items()},
+        **_slow_sends(totals),
     }
 
 
@@ -119,6 +122,17 @@ def _coalesced(totals: Totals) -> dict[str, Any]:
         return {"share": None, "n": 0, "reason": "no event was received in the measured part"}
     turns = {name: totals.measured(counter) for name, counter in TURNS_COALESCED.items()}
     return {"share": totals.measured("events.coalesced") / received, "n": received, **turns}
+
+
+def _slow_sends(totals: Totals) -> dict[str, Any]:
+    """Turns whose message took the generator long to send; absent where no one was counted."""
+    found = {name: totals.measured(counter) for name, counter in SLOW_SENDS.items()}
+    return {"slow_sends": found} if any(found.values()) else {}
+
+
+def slow_sends(manifest: Manifest) -> int:
+    """How many turns of the measured part were sent slowly."""
+    return count_or_zero(section(manifest, "generator", "slow_sends").get("turns"))
 
 
 def saturated(manifest: Manifest) -> bool:

@@ -14,6 +14,7 @@ from loadtest.judge.generator_summary import (
     few_sent,
     own_lateness_ms,
     saturated,
+    slow_sends,
     stood_still_ms,
 )
 from loadtest.judge.manifest_access import (
@@ -211,7 +212,7 @@ def coalescing(manifest: Manifest) -> Iterator[RunWarning]:
         numbers = {"share": share, "received": received, "bounds": bounded}
         words = {
             "share": format_ratio(share),
-            "told": f". These percentiles are upper bounds: {told}" if told else "",
+            "told": f". These percentiles of turns are upper bounds: {told}" if told else "",
         }
         found = warning("coalesced_reads", numbers, words)
         yield replace(found, remedy=f"{_why_together(manifest)} {found.remedy}")
@@ -240,23 +241,22 @@ def _why_together(manifest: Manifest) -> str:
 def _bounded_by_reads(manifest: Manifest) -> dict[str, list[str]]:
     """The percentiles of turns that are upper bounds because events shared a read, by metric.
 
-    A service time may also be one because its message was sent slowly: where that was so, what its response
-    time shows has to do with reads.
+    A service time may also be one because its message was sent slowly. Where that was so, only what is true
+    of response time as well has to do with reads.
     """
     found = {name: section(metric).get("bounds", []) for name, metric in section(manifest, "metrics").items()}
-    if _sent_slowly(manifest):
-        found = {name: found.get(name.replace(".service", ""), []) for name in found}
+    if slow_sends(manifest):
+        found = {
+            name: [each for each in of if each in found.get(name.replace(".service", ""), [])]
+            for name, of in found.items()
+        }
     percentiles = {name: [each for each in of if percentile(each) is not None] for name, of in found.items()}
     return {name: of for name, of in percentiles.items() if of}
 
 
-def _sent_slowly(manifest: Manifest) -> int:
-    return count_or_zero(section(manifest, "generator", "slow_sends").get("turns"))
-
-
-def slow_sends(manifest: Manifest) -> Iterator[RunWarning]:
+def sent_slowly(manifest: Manifest) -> Iterator[RunWarning]:
     """So many messages were sent slowly that p95 of service time is an upper bound."""
-    slow = _sent_slowly(manifest)
+    slow = slow_sends(manifest)
     sent = count_or_zero(section(manifest, "counts", "measured", "turns").get("begun"))
     if sent and slow > sent * SLOW_SENDS_SHARE:
         yield warning("slow_sends", {"turns": slow, "begun": sent}, {"share": format_ratio(slow / sent)})

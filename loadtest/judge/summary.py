@@ -15,7 +15,7 @@ from loadtest import catalog
 from loadtest.judge.censored_turns import times_of_due
 from loadtest.judge.counts import count_all
 from loadtest.judge.distribution import at_ranks, describe
-from loadtest.judge.generator_summary import COALESCED, coalesced_share, summarise_generator
+from loadtest.judge.generator_summary import BOUNDED_BY, COALESCED, coalesced_share, summarise_generator
 from loadtest.judge.manifest_access import (
     NS_PER_MS,
     Manifest,
@@ -53,11 +53,6 @@ BOUNDED = tuple(each.name for each in catalog.METRICS if each.bounded)
 
 SLOW = "slow:"
 """Stands before the name of each metric of the users whom the plan makes read slowly."""
-
-BOUNDED_BY = {each.name: each.bounded_by for each in catalog.METRICS}
-"""The counters of the samples of a metric that are only bounded from above."""
-
-COUNTED_BY_KIND = frozenset(each.name for each in catalog.COUNTERS if each.by_kind)
 
 NOTABLE = 0.02
 """A percentile that may be lower by more than this part is not exact."""
@@ -136,16 +131,10 @@ def _summarised(manifest: Manifest, totals: Totals, turns: Turns | None) -> dict
 
 
 def _bounded_samples(totals: Totals, name: str) -> int:
-    """How many samples of a metric are upper bounds, at most: one may be so for two reasons.
-
-    What is not counted by kind may all have been of any kind.
-    """
+    """How many samples of a metric are upper bounds, at most: one may be so for two reasons."""
     whole, kind = split_kind(name)
     counters = BOUNDED_BY.get(whole, ())
-    return sum(
-        totals.measured(each if kind is None or each not in COUNTED_BY_KIND else of_kind(each, kind))
-        for each in counters
-    )
+    return sum(totals.measured(each if kind is None else of_kind(each, kind)) for each in counters)
 
 
 def _positions(manifest: Manifest, turns: Turns | None) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from loadtest import catalog
 from loadtest.judge.censored_turns import SLOW, missing_unknown, unbounded
 from loadtest.judge.counts import SEQUENCED, cut_short, misnumbered
 from loadtest.judge.distribution import too_few
-from loadtest.judge.generator_summary import coalesced_share
+from loadtest.judge.generator_summary import BOUNDED_BY, coalesced_share, slow_sends
 from loadtest.judge.manifest_access import (
     NS_PER_MS,
     Manifest,
@@ -236,7 +236,7 @@ def _statistic(manifest: Manifest, metric: str, statistic: str) -> Measurement:
             aged,
         )
     bound = _step_bound(manifest, value)
-    return Measurement(value, n, _qualified(manifest, found, statistic, bound), bound)
+    return Measurement(value, n, _qualified(manifest, metric, statistic, bound), bound)
 
 
 def _step_bound(manifest: Manifest, value: float) -> Bound | None:
@@ -250,29 +250,17 @@ UPPER_BOUND = "an upper bound"
 """How the reason of a time begins that may have been less: its event was read together with a later one."""
 
 
-def _qualified(manifest: Manifest, metric: Manifest, statistic: str, bound: Bound | None) -> str | None:
+def _qualified(manifest: Manifest, name: str, statistic: str, bound: Bound | None) -> str | None:
     if bound:
         return f"exact to the clock's step of {format_ms(tick_ns(manifest) / NS_PER_MS)}"
-    share = coalesced_share(manifest)
+    metric, share = section(manifest, "metrics", name), coalesced_share(manifest)
     if metric.get("upper_bound") and share is not None:
         return f"{UPPER_BOUND}: {format_ratio(share)} of the events shared a read with a later frame"
     if statistic in metric.get("bounds", ()):
-        return f"{UPPER_BOUND}: in too many turns {_why_bounded(manifest)}"
+        slow = slow_sends(manifest) and "turns.slow_send" in BOUNDED_BY.get(split_kind(name)[0], ())
+        also = ", or the generator took long to send the message" if slow else ""
+        return f"{UPPER_BOUND}: in too many turns the timed event shared a read with a later frame{also}"
     return None
-
-
-def _why_bounded(manifest: Manifest) -> str:
-    """What left times of turns only bounded from above."""
-    coalesced, slow = (
-        section(manifest, "generator", "coalesced"),
-        section(manifest, "generator", "slow_sends"),
-    )
-    why = []
-    if count_or_zero(coalesced.get("first_events")) or count_or_zero(coalesced.get("ends")):
-        why.append("the timed event shared a read with a later frame")
-    if count_or_zero(slow.get("turns")):
-        why.append("the generator took long to send the message")
-    return ", or ".join(why)
 
 
 def _rate(manifest: Manifest, name: str) -> Measurement:

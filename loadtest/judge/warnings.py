@@ -459,7 +459,7 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
     ),
     "coalesced_reads": WarningKind(
         "events shared a read with a later frame: over 1 % of the measured events. Or because of them, "
-        "p99 or a lower percentile is only an upper bound",
+        "p99 or a lower percentile of turns is only an upper bound",
         "{share} of the events shared a read with a later frame, and have the time stamp of that frame."
         " First-event times and gaps may be slightly too high, never too low{told}.",
         "Completion is exact if a connection has only one turn in flight.",

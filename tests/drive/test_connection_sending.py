@@ -266,6 +266,21 @@ def test_a_slow_write_counts_once_for_a_turn_of_several_messages(monkeypatch: py
     assert spoken.counts("turns.") == {"begun": 1, "slow_send": 1}
 
 
+def test_a_turn_counts_as_sent_slowly_by_the_write_that_took_its_last_byte(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    spoken = Spoken()
+    send_slowly(spoken, 2 * MS, monkeypatch)
+    spoken.line.room = 3
+    turn = spoken.begin()
+    spoken.poller.turn()
+    assert spoken.counts("turns.") == {"begun": 1}
+    spoken.line.room = None
+    spoken.poller.turn(FD, WRITE)
+    assert turn.sent_ns == START + 2 * MS
+    assert spoken.counts("turns.") == {"begun": 1, "slow_send": 1}
+
+
 def test_an_answered_turn_is_not_sent_again() -> None:
     """A target may answer before the last byte of a message is sent."""
     spoken = Spoken()

@@ -92,6 +92,7 @@ def test_service_times_of_turns_sent_slowly_are_upper_bounds_too() -> None:
     assert metrics["turn.completion.service"]["bounds"] == ["p95", "max", "max_exact"]
     assert metrics["turn.first_event.service"]["bounds"] == ["p95", "max", "max_exact"]
     assert metrics["turn.completion"]["bounds"] == ["max", "max_exact"]
+    assert "slow_sends" not in summarise(manifest(), good_totals())["generator"]
 
 
 def test_a_percentile_that_bounded_samples_may_have_moved_is_an_upper_bound() -> None:

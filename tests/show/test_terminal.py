@@ -36,10 +36,9 @@ def test_no_line_is_wider_than_the_terminal(run: SampleRun, width: int) -> None:
 def test_the_table_of_metrics_keeps_whole_rows_at_80_columns(sample: Sample) -> None:
     lines = screen(sample("failed"), width=80).splitlines()
     (head,) = [line for line in lines if line.lstrip().startswith("n ")]
-    # Some gaps are upper bounds here: with their ≤ there is no room for the lowest.
-    assert head.split() == ["n", "p50", "p95", "p99", "p99.9", "max"]
+    assert head.split() == ["n", "min", "p50", "p95", "p99", "p99.9", "max"]
     row = next(line for line in lines if line.startswith("  completion"))
-    assert len(row.split()) == 2 + 2 * 5
+    assert len(row.split()) == 2 + 2 * 6
 
 
 def test_a_wide_terminal_shows_every_column(sample: Sample) -> None:
@@ -93,7 +92,7 @@ def test_the_tables_of_metrics_have_one_head_at_every_width(sample: Sample) -> N
     for width in (60, 80, 100, 140):
         lines = [line.split() for line in screen(sample("failed"), width=width).splitlines()]
         assert len([line for line in lines if line[:1] == ["n"] and "p50" in line]) == 1, width
-    assert "4.29 ms" in next(
+    assert "831 µs" in next(
         line for line in screen(sample("failed"), width=60).splitlines() if "7,411" in line
     )
 
