@@ -159,7 +159,7 @@ def report(judged: list[Judged]) -> str:
         ]
     if streams:
         parts += [
-            f"Five events 2 ms apart, in ms: measured (true). {BOUND}",
+            f"Five events 2 ms apart, in ms: measured (true). {BOUND[:-1]}; of a gap: not known.",
             _streams(streams),
         ]
     missed = [f"- {row.case.name}: {sentence}" for row in judged for sentence in row.missed]

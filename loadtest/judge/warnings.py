@@ -461,7 +461,8 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
         "events shared a read with a later frame: over 1 % of the measured events. Or because of them, "
         "p99 or a lower percentile of turns is only an upper bound",
         "{share} of the events shared a read with a later frame, and have the time stamp of that frame."
-        " First-event times and gaps may be slightly too high, never too low{told}.",
+        " First-event times may be slightly too high, never too low{told}. Gaps within one read are not"
+        " known, and those next to it may be too high or too low.",
         "Completion is exact if a connection has only one turn in flight.",
         ("share", "received", "bounds"),
     ),
