@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 from loadtest.catalog import FAILURES
@@ -78,7 +79,8 @@ def _late(threshold: Threshold, manifest: Manifest, measured: Measurement, outco
 def _sent_slowly(threshold: Threshold, manifest: Manifest, measured: Measurement) -> str | None:
     """Why messages that we sent slowly may be the cause of a miss, for service time contains that delay.
 
-    None where no more turns were sent slowly than lie beyond the percentile.
+    None where no more turns were sent slowly than lie beyond the percentile, or where the limit is missed also
+    by one that is lower by so many turns.
     """
     slow, split = slow_sends(manifest), split_metric(threshold.name)
     if not slow or split is None or measured.unbounded or threshold.operator not in {"<", "<="}:
@@ -87,11 +89,25 @@ def _sent_slowly(threshold: Threshold, manifest: Manifest, measured: Measurement
     base = split_kind(metric)[0].removesuffix(".service")
     if percentile(statistic) is None or f"{base}.service" not in BOUNDED_BY:
         return None
-    if slow <= measured.n * (1 - part_of(statistic)):
+    if (
+        slow <= measured.n * (1 - part_of(statistic))
+        or _surest(metric, statistic, slow, manifest) > threshold.limit
+    ):
         return None
     return (
         f"in {format_count(slow)} turns the generator took long to send the message, which may be the cause"
     )
+
+
+def _surest(metric: str, statistic: str, slow: int, manifest: Manifest) -> float:
+    """The highest known statistic that a percentile is not below, even if ``slow`` of its samples were."""
+    found = section(manifest, "metrics", metric)
+    most = part_of(statistic) - Fraction(slow, max(count_or_zero(found.get("n")), 1))
+    below = [name for name in found if percentile(name) is not None and part_of(name) <= most]
+    # All samples may be too long where as many were sent slowly: then not even the lowest is known.
+    if most > 0:
+        below.append("min")
+    return max((number(found.get(name)) or 0.0 for name in below), default=0.0)
 
 
 def _surely(threshold: Threshold, manifest: Manifest, measured: Measurement, late: float) -> bool:
