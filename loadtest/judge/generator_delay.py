@@ -79,8 +79,8 @@ def _late(threshold: Threshold, manifest: Manifest, measured: Measurement, outco
 def _sent_slowly(threshold: Threshold, manifest: Manifest, measured: Measurement) -> str | None:
     """Why messages that we sent slowly may be the cause of a miss, for service time contains that delay.
 
-    None where no more turns were sent slowly than lie beyond the percentile, or where the limit is missed also
-    by one that is lower by so many turns.
+    None where no more turns were sent slowly than lie beyond the percentile, or where the limit is missed
+    also by one that is lower by so many turns.
     """
     slow, split = slow_sends(manifest), split_metric(threshold.name)
     if not slow or split is None or measured.unbounded or threshold.operator not in {"<", "<="}:
@@ -89,10 +89,8 @@ def _sent_slowly(threshold: Threshold, manifest: Manifest, measured: Measurement
     base = split_kind(metric)[0].removesuffix(".service")
     if percentile(statistic) is None or f"{base}.service" not in BOUNDED_BY:
         return None
-    if (
-        slow <= measured.n * (1 - part_of(statistic))
-        or _surest(metric, statistic, slow, manifest) > threshold.limit
-    ):
+    beyond = measured.n * (1 - part_of(statistic))
+    if slow <= beyond or _surest(metric, statistic, slow, manifest) > threshold.limit:
         return None
     return (
         f"in {format_count(slow)} turns the generator took long to send the message, which may be the cause"
