@@ -8,24 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from fractions import Fraction
 from typing import Any
 
 from loadtest.catalog import FAILURES
-from loadtest.judge.generator_summary import (
-    BOUNDED_BY,
-    longest_lateness_ms,
-    own_lateness_ms,
-    saturated,
-    slow_sends,
-)
+from loadtest.judge.generator_summary import longest_lateness_ms, own_lateness_ms, saturated
 from loadtest.judge.manifest_access import Manifest, count_or_zero, model, number, populations, section
 from loadtest.judge.populations import population_manifest
-from loadtest.judge.ranks import part_of
 from loadtest.judge.threshold_measurement import UPPER_BOUND, Measurement, measured_for
 from loadtest.judge.thresholds import Decision, decide, late_for, response_metric
 from loadtest.judge.warnings import RunWarning
-from loadtest.plan.threshold import Threshold, percentile, split_kind, split_metric, split_population
+from loadtest.plan.threshold import Threshold, split_population
 from loadtest.units import format_count, format_ms, format_ratio
 
 COUNTS = "but the miss counts, because "
@@ -42,12 +34,6 @@ AILED = {
 def own_delay(
     threshold: Threshold, manifest: Manifest, measured: Measurement, outcome: Decision
 ) -> str | None:
-    """Why a threshold is not decided: our own delay may be the cause of what it tells."""
-    slow = _sent_slowly(threshold, manifest, measured) if outcome == "missed" else None
-    return slow or _late(threshold, manifest, measured, outcome)
-
-
-def _late(threshold: Threshold, manifest: Manifest, measured: Measurement, outcome: Decision) -> str | None:
     """Why a response-time threshold is not decided: our own delay is more than a tenth of its limit.
 
     In the closed model a saturated generator leaves every such threshold undecided: it offered less load.
@@ -74,38 +60,6 @@ def _late(threshold: Threshold, manifest: Manifest, measured: Measurement, outco
         return None
     own = f"the generator sent {format_ms(late)} late and read {format_ms(read_late)} late;"
     return f"{own} this may be the cause, because service time is an upper bound too"
-
-
-def _sent_slowly(threshold: Threshold, manifest: Manifest, measured: Measurement) -> str | None:
-    """Why messages that we sent slowly may be the cause of a miss, for service time contains that delay.
-
-    None where no more turns were sent slowly than lie beyond the percentile, or where the limit is missed
-    also by one that is lower by so many turns.
-    """
-    slow, split = slow_sends(manifest), split_metric(threshold.name)
-    if not slow or split is None or measured.unbounded or threshold.operator not in {"<", "<="}:
-        return None
-    metric, statistic = split
-    base = split_kind(metric)[0].removesuffix(".service")
-    if percentile(statistic) is None or f"{base}.service" not in BOUNDED_BY:
-        return None
-    beyond = measured.n * (1 - part_of(statistic))
-    if slow <= beyond or _surest(metric, statistic, slow, manifest) > threshold.limit:
-        return None
-    return (
-        f"in {format_count(slow)} turns the generator took long to send the message, which may be the cause"
-    )
-
-
-def _surest(metric: str, statistic: str, slow: int, manifest: Manifest) -> float:
-    """The highest known statistic that a percentile is not below, even if ``slow`` of its samples were."""
-    found = section(manifest, "metrics", metric)
-    most = part_of(statistic) - Fraction(slow, max(count_or_zero(found.get("n")), 1))
-    below = [name for name in found if percentile(name) is not None and part_of(name) <= most]
-    # All samples may be too long where as many were sent slowly: then not even the lowest is known.
-    if most > 0:
-        below.append("min")
-    return max((number(found.get(name)) or 0.0 for name in below), default=0.0)
 
 
 def _surely(threshold: Threshold, manifest: Manifest, measured: Measurement, late: float) -> bool:

@@ -51,39 +51,6 @@ def test_the_reason_says_that_the_generator_was_starved_and_why_the_miss_counts(
     assert clause in reason(RESPONSE, RATIO, **values)
 
 
-def rows(*thresholds: Any, slow: int) -> dict[str, Any]:
-    """The decided thresholds of a run of 40 turns, 10 of which missed and so many sent slowly, by name."""
-    values = {
-        "turn.first_event": [20.0] * 30 + [150.0] * 10,
-        "turn.first_event.service": [10.0] * 30 + [120.0] * 10,
-    }
-    made = manifest()
-    totals = good_totals({"turns.slow_send": slow, "turns.no_first_event": 0}, values)
-    judged = judge({**made, **summarise(made, totals)}, (), thresholds)
-    return {row["name"]: row for row in judged["thresholds"]}
-
-
-def test_a_miss_that_messages_sent_slowly_may_explain_is_undecided() -> None:
-    worst = parse_threshold("turn.first_event.service.max", "< 100ms")
-    held = parse_threshold("turn.first_event.service.p90", "< 1s")
-    # Of 40 turns 2 lie beyond p95.
-    few = rows(RESPONSE, SERVICE, worst, held, RATIO, slow=2)
-    assert few[RESPONSE.name]["outcome"] == few[SERVICE.name]["outcome"] == "missed"
-    many = rows(RESPONSE, SERVICE, worst, held, RATIO, slow=3)
-    for each in (RESPONSE, SERVICE):
-        assert many[each.name]["outcome"] == "not_measured"
-        assert "in 3 turns the generator took long to send the message" in many[each.name]["reason"]
-    assert many[held.name]["outcome"] == "held"
-    assert many[worst.name]["outcome"] == many[RATIO.name]["outcome"] == "missed"
-
-
-def test_a_miss_that_so_few_slow_messages_cannot_explain_counts() -> None:
-    """Half of the turns missed, and an eighth was sent slowly: p95 is not below p50."""
-    all_miss = parse_threshold("turn.first_event.service.p95", "< 5ms")
-    assert rows(all_miss, slow=5)[all_miss.name]["outcome"] == "missed"
-    assert rows(all_miss, slow=38)[all_miss.name]["outcome"] == "not_measured"
-
-
 def test_two_ailments_and_two_reasons_are_one_sentence() -> None:
     told = reason(RESPONSE, SERVICE, warnings=(LATE, STARVED))
     assert (
