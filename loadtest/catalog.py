@@ -191,7 +191,7 @@ METRICS = (
         "from sending to the first event",
         placed=("first_ns", "sent_ns"),
         bounded=True,
-        bounded_by=("turns.first_coalesced", "turns.slow_send"),
+        bounded_by=("turns.first_coalesced",),
         by_kind=True,
     ),
     Metric(
@@ -202,7 +202,6 @@ METRICS = (
         "audio",
         "from sending to the first event that is `audio`",
         bounded=True,
-        bounded_by=("turns.slow_send",),
         by_kind=True,
     ),
     Metric(
@@ -213,7 +212,7 @@ METRICS = (
         "turn",
         "from sending to the last event",
         placed=("done_ns", "sent_ns"),
-        bounded_by=("turns.end_coalesced", "turns.slow_send"),
+        bounded_by=("turns.end_coalesced",),
         by_kind=True,
     ),
     Metric(

@@ -14,7 +14,6 @@ from loadtest.judge.generator_summary import (
     few_sent,
     own_lateness_ms,
     saturated,
-    slow_sends,
     stood_still_ms,
 )
 from loadtest.judge.manifest_access import (
@@ -39,9 +38,6 @@ from loadtest.units import format_count, format_duration, format_ms, format_rati
 
 COARSE = ("p50", "p90", "p95", "p99")
 """Percentiles that the warning names where they are upper bounds; finer ones are only marked in tables."""
-
-SLOW_SENDS_SHARE = 0.05
-"""Above this part of the turns sent slowly, p95 of their service time is an upper bound."""
 
 LATE_MS = 10.0
 """The allowed delay where no threshold limits a response time."""
@@ -202,7 +198,7 @@ def clock(manifest: Manifest) -> Iterator[RunWarning]:
 def coalescing(manifest: Manifest) -> Iterator[RunWarning]:
     """Events that shared a read, where that affects gaps, or p99 or a coarser percentile of turns."""
     share = coalesced_share(manifest)
-    bounded = _bounded_by_reads(manifest)
+    bounded = _bounded(manifest)
     if "turn.first_event" not in section(manifest, "metrics"):
         # Without times, sharing a read distorts nothing.
         return
@@ -238,28 +234,11 @@ def _why_together(manifest: Manifest) -> str:
     return f"{idle}, so the target wrote the events together, or nearly so."
 
 
-def _bounded_by_reads(manifest: Manifest) -> dict[str, list[str]]:
-    """The percentiles of turns that are upper bounds because events shared a read, by metric.
-
-    A service time may also be one because its message was sent slowly. Where that was so, only what is true
-    of response time as well has to do with reads.
-    """
+def _bounded(manifest: Manifest) -> dict[str, list[str]]:
+    """The percentiles of turns that are upper bounds, by metric."""
     found = {name: section(metric).get("bounds", []) for name, metric in section(manifest, "metrics").items()}
-    if slow_sends(manifest):
-        found = {
-            name: [each for each in of if each in found.get(name.replace(".service", ""), [])]
-            for name, of in found.items()
-        }
     percentiles = {name: [each for each in of if percentile(each) is not None] for name, of in found.items()}
     return {name: of for name, of in percentiles.items() if of}
-
-
-def sent_slowly(manifest: Manifest) -> Iterator[RunWarning]:
-    """So many messages were sent slowly that p95 of service time is an upper bound."""
-    slow = slow_sends(manifest)
-    sent = count_or_zero(section(manifest, "counts", "measured", "turns").get("begun"))
-    if sent and slow > sent * SLOW_SENDS_SHARE:
-        yield warning("slow_sends", {"turns": slow, "begun": sent}, {"share": format_ratio(slow / sent)})
 
 
 def order_in_doubt(manifest: Manifest) -> Iterator[RunWarning]:

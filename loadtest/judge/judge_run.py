@@ -160,7 +160,6 @@ def _found(
     yield from target_warnings.streaming(manifest, totals, turns)
     yield from target_warnings.planned_rates(manifest, thresholds)
     yield from generator_warnings.coalescing(manifest)
-    yield from generator_warnings.sent_slowly(manifest)
     yield from target_clock.warnings(manifest)
 
 

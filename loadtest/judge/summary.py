@@ -15,7 +15,13 @@ from loadtest import catalog
 from loadtest.judge.censored_turns import times_of_due
 from loadtest.judge.counts import count_all
 from loadtest.judge.distribution import at_ranks, describe
-from loadtest.judge.generator_summary import BOUNDED_BY, COALESCED, coalesced_share, summarise_generator
+from loadtest.judge.generator_summary import (
+    BOUNDED_BY,
+    COALESCED,
+    coalesced_share,
+    slow_sends,
+    summarise_generator,
+)
 from loadtest.judge.manifest_access import (
     NS_PER_MS,
     Manifest,
@@ -53,6 +59,9 @@ BOUNDED = tuple(each.name for each in catalog.METRICS if each.bounded)
 
 SLOW = "slow:"
 """Stands before the name of each metric of the users whom the plan makes read slowly."""
+
+SERVICE = frozenset(each.name for each in catalog.METRICS if each.group == "Service time")
+"""Metrics that begin with the sending, and so contain the time that a slow one took."""
 
 NOTABLE = 0.02
 """A percentile that may be lower by more than this part is not exact."""
@@ -114,6 +123,8 @@ def _summarised(manifest: Manifest, totals: Totals, turns: Turns | None) -> dict
     for name, metric in metrics.items():
         bounded = _bounded_samples(totals, name)
         metric["bounds"] = bounds(metric, bounded, totals.histograms[name].spectrum() if bounded else None)
+        if slow_sends(known) and split_kind(name)[0] in SERVICE and not bounded:
+            metric["bounds"] = _largest(metric)
     slow = describe_all(manifest, totals, prefix=SLOW)
     asked = {name: why for name, why in section(manifest, "unmeasured").items() if name not in METRICS}
     return {
@@ -131,7 +142,7 @@ def _summarised(manifest: Manifest, totals: Totals, turns: Turns | None) -> dict
 
 
 def _bounded_samples(totals: Totals, name: str) -> int:
-    """How many samples of a metric are upper bounds, at most: one may be so for two reasons."""
+    """How many samples of a metric are upper bounds, since their event shared a read with a later one."""
     whole, kind = split_kind(name)
     counters = BOUNDED_BY.get(whole, ())
     return sum(totals.measured(each if kind is None else of_kind(each, kind)) for each in counters)
@@ -192,7 +203,12 @@ def bounds(metric: Manifest, bounded: int, spectrum: Spectrum | None = None) -> 
         for name in known
         if bounded > beyond[name] or (spectrum is not None and _may_have_moved(spectrum, name, bounded))
     ]
-    return found + [name for name in ("max", "max_exact") if metric[name] is not None]
+    return found + _largest(metric)
+
+
+def _largest(metric: Manifest) -> list[str]:
+    """The names of the largest sample that a metric has."""
+    return [name for name in ("max", "max_exact") if metric[name] is not None]
 
 
 def _may_have_moved(spectrum: Spectrum, name: str, bounded: int) -> bool:

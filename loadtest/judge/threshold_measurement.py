@@ -10,7 +10,7 @@ from loadtest import catalog
 from loadtest.judge.censored_turns import SLOW, missing_unknown, unbounded
 from loadtest.judge.counts import SEQUENCED, cut_short, misnumbered
 from loadtest.judge.distribution import too_few
-from loadtest.judge.generator_summary import BOUNDED_BY, coalesced_share, slow_sends
+from loadtest.judge.generator_summary import coalesced_share, slow_sends
 from loadtest.judge.manifest_access import (
     NS_PER_MS,
     Manifest,
@@ -257,7 +257,7 @@ def _qualified(manifest: Manifest, name: str, statistic: str, bound: Bound | Non
     if metric.get("upper_bound") and share is not None:
         return f"{UPPER_BOUND}: {format_ratio(share)} of the events shared a read with a later frame"
     if statistic in metric.get("bounds", ()):
-        slow = slow_sends(manifest) and "turns.slow_send" in BOUNDED_BY.get(split_kind(name)[0], ())
+        slow = slow_sends(manifest) and ".service" in name and statistic in {"max", "max_exact"}
         also = ", or the generator took long to send the message" if slow else ""
         return f"{UPPER_BOUND}: in too many turns the timed event shared a read with a later frame{also}"
     return None

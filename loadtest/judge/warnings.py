@@ -466,15 +466,6 @@ GENERATOR_KINDS: dict[str, WarningKind] = {
         "Completion is exact if a connection has only one turn in flight.",
         ("share", "received", "bounds"),
     ),
-    "slow_sends": WarningKind(
-        "the generator took more than 1 ms to send the message, in over 5 % of the turns",
-        "In {turns} of {begun} turns ({share}) the generator took more than 1 ms to send the message: other"
-        " processes used its core, or many messages were due on one connection. Their service times may"
-        " include this delay: they are upper bounds.",
-        "End what else runs on this machine, give the generator cores of its own, or use another machine.",
-        ("turns", "begun"),
-        "no",
-    ),
     "age_by_two_clocks": WarningKind(
         "events carried the target's time of sending, and its clock and loadtest's clock agree within their"
         " uncertainty",

@@ -30,7 +30,6 @@ NOISE = {
     "coalesced_reads": "the kernel decides whether one read brings several events",
     "generator_starved": "it depends on what else runs on this machine, not on the target",
     "generator_late": "it depends on this machine while it runs tests, not on the target",
-    "slow_sends": "it depends on what else runs on this machine, not on the target",
 }
 """Notices that may come and go between two runs without faults."""
 

@@ -115,7 +115,6 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], bool]] = [
     ("clock_coarse", {}, {"clock__resolution_ns": STEP}, False),
     ("coalesced_reads", {"counters": {"events.coalesced": 3}}, {}, False),
     ("coalesced_reads", {"counters": {"events.coalesced": 2, "turns.end_coalesced": 3}}, {}, False),
-    ("slow_sends", {"counters": {"turns.slow_send": 3}}, {}, False),
     ("ledger_does_not_add_up", {"counters": {"turns.complete": 39}}, {}, True),
     ("interrupted", {}, {"interrupted": True}, False),
     ("cut_short", {}, {"status": "cut short"}, True),
@@ -539,17 +538,6 @@ def test_turns_that_are_only_bounded_are_told_by_percentile() -> None:
     assert found.numbers["bounds"]["turn.completion"] == ["p90", "p95"]
     assert "p90, p95 of turn.completion, turn.completion.service." in found.message
     assert "upper bounds" not in notices(good_totals({"events.coalesced": 3}))["coalesced_reads"].message
-
-
-def test_service_times_of_messages_sent_slowly_are_no_matter_of_reads() -> None:
-    found = notices(good_totals({"turns.slow_send": 30, "turns.end_coalesced": 1}))
-    assert list(found) == ["slow_sends"]
-    assert "In 30 of 40 turns (75.0 %) the generator took more than 1 ms" in found["slow_sends"].message
-    both = notices(good_totals({"turns.slow_send": 3, "events.coalesced": 3, "turns.end_coalesced": 5}))
-    assert both["coalesced_reads"].numbers["bounds"] == {
-        "turn.completion": ["p90", "p95"],
-        "turn.completion.service": ["p90", "p95"],
-    }
 
 
 @pytest.mark.parametrize(
