@@ -46,9 +46,6 @@ TURNS_COALESCED = catalog.kept_under("generator.coalesced")
 SLOW_SENDS = catalog.kept_under("generator.slow_sends")
 """Counters of turns whose message took the generator long to send."""
 
-BOUNDED_BY = {each.name: each.bounded_by for each in catalog.METRICS}
-"""The counters of the samples of a metric that are only bounded from above."""
-
 COALESCED = 0.01
 """Above this share of events that shared a read, first-event times and gaps are only upper bounds."""
 

@@ -16,7 +16,6 @@ from loadtest.judge.censored_turns import times_of_due
 from loadtest.judge.counts import count_all
 from loadtest.judge.distribution import at_ranks, describe
 from loadtest.judge.generator_summary import (
-    BOUNDED_BY,
     COALESCED,
     coalesced_share,
     slow_sends,
@@ -59,6 +58,9 @@ BOUNDED = tuple(each.name for each in catalog.METRICS if each.bounded)
 
 SLOW = "slow:"
 """Stands before the name of each metric of the users whom the plan makes read slowly."""
+
+BOUNDED_BY = {each.name: each.bounded_by for each in catalog.METRICS}
+"""The counters of the samples of a metric that are only bounded from above."""
 
 SERVICE = frozenset(each.name for each in catalog.METRICS if each.group == "Service time")
 """Metrics that begin with the sending, and so contain the time that a slow one took."""
