@@ -220,16 +220,14 @@ class ClosedTraffic(UserTraffic):
             return
         if self._turns_left is not None:
             self._turns_left -= size
-        metrics, mix, kind = context.recorder.metrics_at(intended_ns), context.mix, ""
+        mix = context.mix
         self._outstanding = size
         self._last_done_ns = NEVER
         for position in range(size):
             seq = next(self._seqs)
-            if mix is not None:
-                kind = mix.kind(seq)
-                metrics = context.recorder.metrics_at(intended_ns, kind)
-            metrics.turns_due += 1
-            self._connection.begin(seq, position, intended_ns, context.row(seq), kind)
+            kind = "" if mix is None else mix.kind(seq)
+            turn = self._connection.begin(seq, position, intended_ns, context.row(seq), kind)
+            turn.metrics.turns_due += 1
 
     @override
     def ended(self, turn: Turn) -> None:

@@ -24,6 +24,7 @@ from loadtest.judge.manifest_access import (
     section,
     sends_turns,
     settings,
+    turns_never_end,
 )
 from loadtest.judge.multiplicity import ComparisonOptions, MetricComparison, compare_family
 from loadtest.judge.populations import population_manifest
@@ -48,6 +49,12 @@ COMPLETE = "turns.complete.ratio"
 
 DEFAULT = ("turn.first_event.p50", "turn.first_event.p95", "turn.completion.p95", "turns.complete.ratio")
 """The primary metrics where there are no thresholds either."""
+
+DEFAULT_HELD = ("connect.total.p95", "connections.ready.ratio")
+"""The same of a scenario whose connections are only held: no turn is ever complete."""
+
+DEFAULT_UNENDING = ("turn.first_event.p50", "turn.first_event.p95")
+"""The same of turns without an end (subscriptions)."""
 
 EXPLORED = (
     *(f"{metric}.{statistic}" for metric in METRICS for statistic in ("p50", "p95", "p99")),
@@ -215,11 +222,15 @@ def primary_of(rules: Compare, manifest: Manifest) -> tuple[list[str], list[str]
     """What decides, and what was left over of what the thresholds name, since only so many can."""
     if rules.primary:
         return list(rules.primary), []
-    named = list(dict.fromkeys(each.name for each in thresholds_of(manifest))) or list(DEFAULT)
+    sent = not settings(manifest, "load") or sends_turns(manifest)
+    ends = sent and not turns_never_end(manifest)
+    default = DEFAULT if ends else DEFAULT_UNENDING if sent else DEFAULT_HELD
+    named = list(dict.fromkeys(each.name for each in thresholds_of(manifest))) or list(default)
+    deciding, rest = named[:MAX_PRIMARY], named[MAX_PRIMARY:]
+    if not ends:
+        return deciding, rest
     # Whatever else is promised: who drops the slow answers must not look the same, or faster.
-    deciding = named[:MAX_PRIMARY]
-    rest = [name for name in named[MAX_PRIMARY:] if name != COMPLETE]
-    return deciding + [COMPLETE] * (COMPLETE not in deciding), rest
+    return deciding + [COMPLETE] * (COMPLETE not in deciding), [name for name in rest if name != COMPLETE]
 
 
 def _rows(

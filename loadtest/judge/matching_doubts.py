@@ -54,13 +54,28 @@ UNMATCHED = (
 def doubt(threshold: Threshold, manifest: Manifest, measured: Measurement, outcome: Decision) -> str | None:
     """Why a threshold on turns is not decided by what was matched; None where nothing is in doubt."""
     if threshold.name.startswith(TIMES_OF_TURNS):
-        return _of_times(manifest, section(manifest, "counts", "measured"))
+        return untold(threshold.name, manifest)
     if outcome == "missed" and threshold.name.startswith(("turns.complete", "turns.failed")):
         return _of_outcomes(threshold, manifest, measured)
     if outcome == "held" and threshold.name.startswith("turns.complete"):
-        counts = section(manifest, "counts", "measured")
-        return UNASKED if _unasked(counts) else GOES_ON if _beyond_count(counts) else None
+        return untold(threshold.name, manifest)
     return None
+
+
+def untold(name: str, manifest: Manifest) -> str | None:
+    """Why a run does not tell a metric that it has a number of; None where nothing is in doubt.
+
+    Its times may be those of other turns, or turns may be complete by events that are not theirs.
+    """
+    counts = section(manifest, "counts", "measured")
+    if name.startswith(TIMES_OF_TURNS):
+        return _of_times(manifest, counts)
+    return _not_complete(counts) if name.startswith("turns.complete") else None
+
+
+def _not_complete(counts: Manifest) -> str | None:
+    """Why fewer turns may be complete than are counted."""
+    return UNASKED if _unasked(counts) else GOES_ON if _beyond_count(counts) else None
 
 
 def _of_times(manifest: Manifest, counts: Manifest) -> str | None:

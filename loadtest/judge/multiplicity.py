@@ -142,8 +142,9 @@ class ComparisonOptions(NamedTuple):
 class _MetricSamples(NamedTuple):
     """A metric with the turned values of both sides; of a share these are its failures.
 
-    ``sizes`` are of how many each value is a share, ``ids`` those of runs; ``failed_runs``: how many of
-    either side's runs without a value because the target was down. ``doubling``: twice the failures matter.
+    ``sizes`` are of how many each value is a share, ``ids`` those of runs; ``without``: how many runs of
+    either side have no value, ``failed_runs`` how many of them because the target was down. ``doubling``:
+    twice the failures matter.
     """
 
     measure: EffectMeasure
@@ -152,6 +153,7 @@ class _MetricSamples(NamedTuple):
     after: Array
     sizes: tuple[Array, Array]
     ids: tuple[list[str], list[str]]
+    without: tuple[int, int]
     failed_runs: tuple[int, int]
     doubling: bool
     paired: bool
@@ -175,9 +177,20 @@ class _MetricSamples(NamedTuple):
         return is_share(self.measure.name)
 
     @property
+    def lacks_more(self) -> bool:
+        """Whether more runs of the candidate than of the baseline have no value: maybe its worst.
+
+        A slower target has fewer turns, so that just its slow runs have too few for a percentile.
+        """
+        return self._more(self.without)
+
+    @property
     def fails_more(self) -> bool:
         """Whether more runs of the candidate than of the baseline have no value because the target failed."""
-        one, other = self.failed_runs
+        return self._more(self.failed_runs)
+
+    def _more(self, runs: tuple[int, int]) -> bool:
+        one, other = runs
         return other * len(self.before) > one * len(self.after)
 
 
@@ -214,6 +227,7 @@ def _metric(name: str, sides: tuple[Side, Side], options: ComparisonOptions) -> 
         # The candidate is better by that anyway; and so wide a spread would hide a few failures of its own.
         before[failed[0]] = np.nan
     sizes = tuple(np.array([max(each.n, 1) for each in of_side], np.float64) for of_side in measured)
+    without = tuple(sum(each.value is None for each in found) for found in measured)
     failed_runs = tuple(
         sum(each.value is None and bool(down) for each, down in zip(found, of_side, strict=True))
         for found, of_side in zip(measured, failed, strict=True)
@@ -230,6 +244,7 @@ def _metric(name: str, sides: tuple[Side, Side], options: ComparisonOptions) -> 
         after,
         (sizes[0], sizes[1]),
         (ids[0], ids[1]),
+        (without[0], without[1]),
         (failed_runs[0], failed_runs[1]),
         name not in options.rules.effects,
         options.paired,
@@ -285,7 +300,7 @@ def _word(each: _MetricSamples, judged: HypothesisResults, at: int) -> Word:
     told = judged.words
     if told.slower[at]:
         return word_for(each.measure, worse=True)
-    if each.fails_more or each.levels[1].never:
+    if each.lacks_more or each.levels[1].never:
         # Its other runs alone would be held against the baseline: it must not look better for its worst.
         return "cannot tell"
     if told.faster[at]:
@@ -325,7 +340,7 @@ def _row(each: _MetricSamples, judged: HypothesisResults, at: int, *, primary: b
         _part(rule, spread),
         seen,
         repeated,
-        enough if word == "cannot tell" else None,
+        enough if word == "cannot tell" and not each.lacks_more else None,
         tuple(
             run
             for ids, of_side in zip(each.ids, flags, strict=True)
@@ -412,6 +427,12 @@ def _why(word: Word, each: _MetricSamples, p: float, enough: int | None, *, hidi
         )
     if each.levels[1].never:
         return "some runs of the candidate have no value; only its other runs were compared"
+    if each.lacks_more:
+        return (
+            f"{each.without[1]} of {len(each.after)} runs of the candidate did not measure it, more than of the"
+            f" baseline: {each.levels[1].reason}. The others alone may be its best. Make longer runs, or decide"
+            " by another metric"
+        )
     if hiding:
         return (
             "some runs of the candidate are much worse than the others; make more runs to see whether this"

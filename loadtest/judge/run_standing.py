@@ -21,6 +21,7 @@ from loadtest.judge.manifest_access import (
     target_outcomes,
     turns_never_end,
 )
+from loadtest.judge.matching_doubts import untold
 from loadtest.judge.populations import population_manifest
 from loadtest.judge.threshold_measurement import Measurement, lookup, of_all_due
 from loadtest.plan.threshold import COMPLETE_RATIO, READY_RATIO, split_population
@@ -89,18 +90,19 @@ def value_in(name: str, manifest: Manifest) -> Measurement:
     """What a run says of a metric, as ``lookup``; of one that was down, what follows from that.
 
     Then ratios of success are 0 of all that was planned. No other number of turns, events and rates was
-    measured; the counters of connections are as they were counted.
+    measured; the counters of connections are as they were counted. What the run's own thresholds take for
+    not measured, since events may have been matched to the wrong turns, no comparison takes for measured.
     """
     plain, population = split_population(name, populations(manifest))
     if population is not None:
         return value_in(plain, population_manifest(manifest, population))
     found = standing(manifest)
     if found.kind == "unanswered":
-        measured = lookup(name, manifest)
+        measured = _told(name, manifest, lookup(name, manifest))
         return measured if measured.value is not None else _missing(measured, "no turn was complete")
     if found.kind != "down":
         # A target that drops its slow turns must not look faster for it.
-        return of_all_due(name, manifest)
+        return _told(name, manifest, of_all_due(name, manifest))
     if name in SUCCESS_RATIOS:
         return Measurement(0.0, _planned_number(name, manifest), "the target could not be reached")
     measured = lookup(name, manifest)
@@ -108,6 +110,12 @@ def value_in(name: str, manifest: Manifest) -> Measurement:
     if group in {"turns", "events", "rates"} or measured.value is None:
         return _missing(measured, "the target could not be reached")
     return measured
+
+
+def _told(name: str, manifest: Manifest, measured: Measurement) -> Measurement:
+    """A number, unless it may be made of events that were matched to the wrong turns."""
+    why = None if measured.value is None else untold(name, manifest)
+    return measured if why is None else _missing(measured, why)
 
 
 def _missing(measured: Measurement, why: str) -> Measurement:

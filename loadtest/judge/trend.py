@@ -6,7 +6,7 @@ scipy and ruptures are imported when something is computed, so that a run does n
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -117,7 +117,8 @@ def trend(
         else [name for name in dict.fromkeys((*rest, *explored(past.newest))) if name not in deciding]
     )
     found = (*metric_trends(deciding, context, primary=True), *metric_trends(others, context, primary=False))
-    ruling = next(_rulings(past, [course for course in found if course.primary], context.accepted))
+    named = {*metrics, *rules.primary, *(each.name for each in thresholds_of(past.newest))}
+    ruling = next(_rulings(past, [each for each in found if each.primary], named, context.accepted))
     if lenient and ruling.outcome == "cannot tell":
         ruling = replace(ruling, exit_code=Exit.PASS)
     accepted = baseline if context.accepted is not None else None
@@ -130,9 +131,12 @@ def worst(trends: Sequence[Trend]) -> Exit:
 
 
 def _rulings(
-    past: RunHistory, deciding: Sequence[MetricTrend], accepted: int | None
+    past: RunHistory, deciding: Sequence[MetricTrend], named: Container[str], accepted: int | None
 ) -> Iterator[TrendVerdict]:
-    """The verdicts that apply, in the order of ``Outcome``; the last one always does."""
+    """The verdicts that apply, in the order of ``Outcome``; the last one always does.
+
+    ``named``: the metrics that somebody asked for, by name or by a threshold.
+    """
     if down := _down(past, accepted):
         yield TrendVerdict("target down", Exit.FAIL, down)
     if past.doubted:
@@ -146,6 +150,9 @@ def _rulings(
         yield TrendVerdict("cannot tell", Exit.INVALID, said)
     if not any(each.judged for each in deciding):
         yield _unjudged(past)
+    if unjudged := [each for each in deciding if not each.judged and (each.n or each.name in named)]:
+        told = ", ".join(f"{each.name} ({each.newest.why})" for each in unjudged)
+        yield TrendVerdict("cannot tell", Exit.INVALID, f"The newest run cannot be judged on {told}.")
     if past.doubtful * 3 > RECENT:
         said = (
             f"{past.doubtful} of the last {RECENT} runs cannot be believed, so the others are too few for a"
@@ -154,7 +161,13 @@ def _rulings(
         yield TrendVerdict("cannot tell", Exit.INVALID, said)
     if better := _moved(deciding, BETTER):
         yield TrendVerdict(better[0], Exit.PASS, f"{better[1]}; nothing is worse.")
-    said = "In every deciding metric the newest run fits its level."
+    young = [each.name for each in deciding if each.judged and each.newest.change is None]
+    said = (
+        f"The newest run cannot be judged yet on {', '.join(young)}: too few runs are at the new level. In all"
+        " other deciding metrics it fits its level."
+        if young
+        else "In every deciding metric the newest run fits its level."
+    )
     yield TrendVerdict("no change found", Exit.PASS, said)
 
 

@@ -107,10 +107,10 @@ class RunSequence:
     def _code(self, code: int, run: Run | None) -> Exit:
         """The exit code of a process; one that was killed, or has an unknown code, concluded nothing.
 
-        Python itself ends with 1, which means FAIL here, if it cannot begin or is interrupted while it does:
-        without a run that was stored nothing has failed.
+        Nothing has passed or failed without a run that was stored. (Python itself ends with 1, which means FAIL
+        here, if it cannot begin or is interrupted while it does.)
         """
-        concluded = code in set(Exit) and (run is not None or code != Exit.FAIL)
+        concluded = code in set(Exit) and (run is not None or code not in {Exit.PASS, Exit.FAIL})
         if self.interrupted and (not concluded or code in {-number for number in END_SIGNALS}):
             return Exit.INTERRUPTED
         return Exit(code) if concluded else Exit.INTERNAL

@@ -6,7 +6,16 @@ from typing import Any
 import pytest
 
 from loadtest.errors import Exit
-from loadtest.judge.compare import COMPLETE, DEFAULT, compare, primary_of, rules_of, worst
+from loadtest.judge.compare import (
+    COMPLETE,
+    DEFAULT,
+    DEFAULT_HELD,
+    DEFAULT_UNENDING,
+    compare,
+    primary_of,
+    rules_of,
+    worst,
+)
 from loadtest.judge.samples import Side, side
 from loadtest.plan.scenario import Compare
 from tests.judge.made import deep
@@ -109,6 +118,70 @@ def test_what_decides() -> None:
     names = [f"turn.first_event.p{q}" for q in (50, 75, 90, 95, 96, 97, 98)]
     crowded = run(thresholds=dict.fromkeys(names, "< 1s"))
     assert primary_of(Compare(), crowded) == ([*names[:6], COMPLETE], names[6:])
+
+
+HELD = {"scenario": {"settings": {"traffic": None}}}
+UNENDING = {"scenario": {"settings": {"protocol": {"events": {"type": "type"}}}}}
+
+
+def test_what_decides_where_no_turn_is_ever_complete() -> None:
+    promised, nothing = run(thresholds={"connect.total.p95": "< 1s"}), run(thresholds={})
+    assert primary_of(Compare(), deep(promised, HELD)) == (["connect.total.p95"], [])
+    assert primary_of(Compare(), deep(nothing, HELD)) == (list(DEFAULT_HELD), [])
+    assert primary_of(Compare(), deep(nothing, UNENDING)) == (list(DEFAULT_UNENDING), [])
+    assert primary_of(Compare(), deep(promised, {"scenario": {"settings": None}})) == (list(DEFAULT), [])
+
+
+def test_connections_that_are_only_held_can_be_compared() -> None:
+    def side_of(label: str, factor: float) -> Side:
+        promised = {"connect.total.p95": "< 1s"}
+        return side(
+            label,
+            [
+                deep(run(at, label=label, complete=None, thresholds=promised), HELD)
+                | {"metrics": {"connect.total": {"unit": "ms", "n": 1000, "p95": value * factor}}}
+                for at, value in enumerate(spread(10, 0.01, 6, len(label)))
+            ],
+        )
+
+    assert compare(side_of("v1", 1), side_of("v02", 1)).ruling.outcome == "same"
+    assert compare(side_of("v1", 1), side_of("v02", 1.3)).ruling.outcome == "slower"
+
+
+UNSURE = {"counts": {"measured": {"events": {"received": 1000, "order_unsure": 500}}}}
+UNASKED = {"counts": {"measured": {"turns": {"ends_unasked": 300}}}}
+
+
+@pytest.mark.parametrize(
+    ("doubted", "metric"),
+    [(UNSURE, P95), (UNASKED, P95), (UNASKED, COMPLETE)],
+    ids=["times", "ends", "ratio"],
+)
+@pytest.mark.parametrize("factor", [0.8, 1.0])
+def test_what_a_run_takes_for_unmeasured_is_not_compared(
+    doubted: dict[str, Any], metric: str, factor: float
+) -> None:
+    after = side("v2", [deep(each, doubted) for each in v2(factor).runs])
+    found = compare(v1(), after)
+    assert (found.ruling.outcome, found.ruling.exit_code) == ("cannot tell", Exit.INVALID)
+    row = next(row for row in found.primary if row.name == metric)
+    assert row.candidate.value is None
+    assert "answers are matched by order" in row.why
+
+
+def test_slow_runs_that_lack_a_percentile_leave_no_faster_rest() -> None:
+    """A slower target has fewer turns: just its slow runs have too few for the percentile."""
+    few = [run(9 + at, label="v2", p95_ms=None) for at in range(8)]
+    before = repeats("v1", spread(50, 0.01, 6, 1))
+    for factor in (0.8, 1.0):
+        found = compare(before, side("v2", [*v2(factor, n=4).runs, *few]))
+        assert (found.ruling.outcome, found.ruling.exit_code) == ("cannot tell", Exit.INVALID)
+        row = next(row for row in found.primary if row.name == P95)
+        assert "8 of 12 runs of the candidate did not measure it, more than of the baseline" in row.why
+        assert row.enough is None
+    assert compare(before, side("v2", [*v2(1.3, n=4).runs, *few])).ruling.outcome == "slower"
+    both = compare(side("v1", [*v1().runs, *few]), side("v2", [*v2(0.8, n=5).runs, *few]))
+    assert both.ruling.outcome == "faster"
 
 
 def test_the_rules_are_those_of_the_scenario() -> None:

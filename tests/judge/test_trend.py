@@ -134,7 +134,24 @@ def test_what_the_newest_run_did_not_measure_cannot_be_told() -> None:
     found = of([*stepping(10, 0, 1.0), None])
     assert (found.ruling.outcome, found.ruling.exit_code) == ("cannot tell", Exit.INVALID)
     assert P95 in found.ruling.reason
-    assert of([None] * 11).ruling.outcome == "no change found"  # by the turns that were complete
+    never = of([None] * 11).ruling
+    assert (never.outcome, never.exit_code) == ("cannot tell", Exit.INVALID)
+    assert P95 in never.reason
+    unpromised = nights([None] * 11, thresholds={})
+    assert trend(history(unpromised)).ruling.outcome == "no change found"  # by the turns that were complete
+
+
+def test_a_deciding_metric_that_cannot_be_judged_is_no_metric_without_a_change() -> None:
+    found = of([*[None] * 9, 50.0, 50.1, 900.0]).ruling
+    assert (found.outcome, found.exit_code) == ("cannot tell", Exit.INVALID)
+    assert f"{P95} (only 2 runs are at its level before it" in found.reason
+
+
+def test_a_level_that_is_too_young_is_told() -> None:
+    found = of([*stepping(20, 0, 1.0), *(value * 0.5 for value in stepping(6, 0, 1.0, seed=3))])
+    assert found.ruling.exit_code == Exit.PASS
+    assert "too_little_history" in codes(found)
+    assert "In every deciding metric" not in found.ruling.reason
 
 
 def test_a_baseline_accepts_its_level() -> None:

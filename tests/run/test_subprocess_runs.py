@@ -168,7 +168,9 @@ def test_what_it_says_is_said_here_and_the_last_line_is_kept(
     assert told.out == ""
 
 
-@pytest.mark.parametrize("end", ["sys.exit(99)", "os.kill(os.getpid(), 9)", "sys.exit(1)", "import nothing"])
+@pytest.mark.parametrize(
+    "end", ["sys.exit(99)", "os.kill(os.getpid(), 9)", "sys.exit(0)", "sys.exit(1)", "import nothing"]
+)
 def test_a_run_that_ends_as_none_of_ours_does_concluded_nothing(play: Play, end: str) -> None:
     assert play(end).exit_code is Exit.INTERNAL
 
