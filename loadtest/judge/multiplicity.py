@@ -420,19 +420,8 @@ def _why(word: Word, each: _MetricSamples, p: float, enough: int | None, *, hidi
     if word != "cannot tell":
         doubled = each.share and each.doubling
         return f"the change reaches {matters}{' or a doubling' if doubled else ''}, {chance}"
-    if each.fails_more:
-        return (
-            f"{each.failed_runs[1]} of {len(each.after)} runs of the candidate have no value,"
-            " because the target failed"
-        )
-    if each.levels[1].never:
-        return "some runs of the candidate have no value; only its other runs were compared"
-    if each.lacks_more:
-        return (
-            f"{each.without[1]} of {len(each.after)} runs of the candidate did not measure it, more than of the"
-            f" baseline: {each.levels[1].reason}. The others alone may be its best. Make longer runs, or decide"
-            " by another metric"
-        )
+    if lacking := _lacking(each):
+        return lacking
     if hiding:
         return (
             "some runs of the candidate are much worse than the others; make more runs to see whether this"
@@ -448,6 +437,22 @@ def _why(word: Word, each: _MetricSamples, p: float, enough: int | None, *, hidi
         f"these runs do not show whether the change reaches {matters}, {chance}; if the change stays the"
         f" same, a verdict needs {takes}{also}"
     )
+
+
+def _lacking(each: _MetricSamples) -> str | None:
+    """Why the candidate's runs that have a value do not speak for all; None where they do."""
+    of = f"{len(each.after)} runs of the candidate"
+    if each.fails_more:
+        return f"{each.failed_runs[1]} of {of} have no value, because the target failed"
+    if each.levels[1].never:
+        return "some runs of the candidate have no value; only its other runs were compared"
+    if each.lacks_more:
+        return (
+            f"{each.without[1]} of {of} did not measure it, more than of the baseline:"
+            f" {each.levels[1].reason}. The others alone may be its best. Make longer runs, or decide by another"
+            " metric"
+        )
+    return None
 
 
 def _takes(enough: int | None, each: _MetricSamples) -> str:

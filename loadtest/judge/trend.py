@@ -162,12 +162,12 @@ def _rulings(
     if better := _moved(deciding, BETTER):
         yield TrendVerdict(better[0], Exit.PASS, f"{better[1]}; nothing is worse.")
     young = [each.name for each in deciding if each.judged and each.newest.change is None]
-    said = (
-        f"The newest run cannot be judged yet on {', '.join(young)}: too few runs are at the new level. In all"
-        " other deciding metrics it fits its level."
-        if young
-        else "In every deciding metric the newest run fits its level."
-    )
+    said = "In every deciding metric the newest run fits its level."
+    if young:
+        said = (
+            f"Too few runs are at the new level of {', '.join(young)} to judge the newest one. In all other"
+            " deciding metrics it fits its level."
+        )
     yield TrendVerdict("no change found", Exit.PASS, said)
 
 

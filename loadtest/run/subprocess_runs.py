@@ -107,8 +107,8 @@ class RunSequence:
     def _code(self, code: int, run: Run | None) -> Exit:
         """The exit code of a process; one that was killed, or has an unknown code, concluded nothing.
 
-        Nothing has passed or failed without a run that was stored. (Python itself ends with 1, which means FAIL
-        here, if it cannot begin or is interrupted while it does.)
+        Nothing has passed or failed without a run that was stored. Python itself ends with 1, which means
+        FAIL, if it cannot begin or is interrupted while it does.
         """
         concluded = code in set(Exit) and (run is not None or code not in {Exit.PASS, Exit.FAIL})
         if self.interrupted and (not concluded or code in {-number for number in END_SIGNALS}):
