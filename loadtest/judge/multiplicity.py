@@ -449,7 +449,7 @@ def _lacking(each: _MetricSamples) -> str | None:
     if each.lacks_more:
         return (
             f"{each.without[1]} of {of} did not measure it, more than of the baseline:"
-            f" {each.levels[1].reason}. The others alone may be its best. Make longer runs, or decide by another"
+            f" {each.levels[1].reason}. The others alone may be its best. Make longer runs, or choose another"
             " metric"
         )
     return None
