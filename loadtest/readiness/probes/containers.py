@@ -42,6 +42,7 @@ class Container:
     id: str = ""
     image: str = ""
     name: str = ""
+    project: str = ""
     title: str = ""
 
     @property
@@ -101,6 +102,7 @@ def _listed(item: Mapping[str, Any]) -> Container:
         id=str(item.get("ID") or ""),
         image=str(item.get("Image") or ""),
         name=str(item.get("Name") or item.get("Names") or ""),
+        project=str(item.get("Project") or ""),
     )
 
 
@@ -124,6 +126,7 @@ def _inspected(item: Mapping[str, Any]) -> Container:
         id=str(item.get("Id") or ""),
         image=str(section(item, "Config").get("Image") or item.get("Image") or ""),
         name=str(item.get("Name") or "").lstrip("/"),
+        project=str(labels.get("com.docker.compose.project") or ""),
     )
 
 
@@ -144,14 +147,12 @@ def _looked(probe: ContainersProbe, context: ProbeContext) -> Evidence:
     command = ["docker", "compose", *project, "ps", "--all", "--format", "json"]
 
     def listed() -> tuple[list[Container], float, str]:
-        text, at, source = listing(
-            probe.file, command, "docker compose ps", "the container engine", context
-        )
+        text, at, source = listing(probe.file, command, "docker compose ps", "the container engine", context)
         return [each for each in _read(text) if each.service in probe.services], at, source
 
     mine, at, source = listed()
     if probe.file is not None:
-        return _evidence(probe.services, mine, at, source)
+        return _evidence(probe.services, _of_project(probe.project, mine), at, source)
     looks = _looked_twice(mine, probe.apart_s, context)
     seen, doubts = looks.containers, looks.doubts
     if looks.gone:
@@ -162,6 +163,21 @@ def _looked(probe: ContainersProbe, context: ProbeContext) -> Evidence:
             dict.fromkeys(f"{name}: a container was removed or replaced meanwhile" for name in looks.gone)
         )
     return _evidence(probe.services, seen, context.wall(), source, unknown=looks.unknown, doubts=doubts)
+
+
+def _of_project(project: str | None, containers: Sequence[Container]) -> list[Container]:
+    """The containers of a project in a file, which may hold those of several.
+
+    Raises:
+        NotProbedError: it holds those of several, and nothing says which are meant.
+    """
+    projects = sorted({each.project for each in containers if each.project})
+    if project is None and len(projects) > 1:
+        told = ", ".join(projects[:5])
+        raise NotProbedError(
+            "policy", f"the services are in more than one project ({told}): name one by `project`"
+        )
+    return [each for each in containers if project is None or each.project == project]
 
 
 def _read(text: str) -> list[Container]:

@@ -68,7 +68,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class _Counts:
-    """What a suite and its inner suites count, or list where that is more; ``bad`` are errors and failures."""
+    """What a suite and its inner ones count, or list where that is more; ``bad`` are errors and failures."""
 
     tests: int = 0
     bad: int = 0
@@ -101,7 +101,7 @@ def read_junit(text: bytes, tally: Tally) -> float | None:
 
 
 def _add_suite(suite: ElementTree.Element, tally: Tally) -> _Counts:
-    """Add the tests of a suite and of its inner ones to the tally, and what it counts beyond what they list."""
+    """Add the tests of a suite and of its inner ones, and those that it counts but none of them lists."""
     own = Tally()
     listed = _add_listed(suite, own)
     for inner in _inner(suite):

@@ -98,7 +98,7 @@ def _workload(name: str, items: Sequence[Mapping[str, Any]], at: float) -> Workl
     if len(places) > 1:
         raise NotProbedError(
             "policy",
-            f"{name} is in more than one namespace ({', '.join(places[:5])}): write `namespace` in the policy",
+            f"{name} is in more than one namespace ({', '.join(places[:5])}): name one by `namespace`",
         )
     return _judged(name, kind, found[0], _pods_of(kind, found[0], items), at)
 
@@ -198,8 +198,9 @@ def _rollout(name: str, kind: str, item: Mapping[str, Any]) -> Iterator[str]:
     )
     if kind in {"deployment", "statefulset", "daemonset"} and observed < asked:
         yield f"{name}: Kubernetes has not processed the last change yet"
-    elif kind in {"deployment", "statefulset"} and "updatedReplicas" in status:
-        updated, wanted = _whole(status.get("updatedReplicas")), _whole(spec.get("replicas"))
+    elif kind in {"deployment", "statefulset"} and observed:
+        # Kubernetes leaves out a number that is 0.
+        updated, wanted = _whole(status.get("updatedReplicas")), _whole(spec.get("replicas", 1))
         if updated < wanted:
             yield f"{name}: the rollout is not finished: {updated} of {wanted} replicas have the last change"
 
@@ -282,8 +283,10 @@ def _evidence(found: Mapping[str, Workload | None], at: float, source: str) -> E
 
 
 def _line(each: Workload) -> str:
-    least = f"at least {each.restarts}" if each.restarts else "not known"
-    return f"{each.name}: {each.ready} of {each.wanted} ready, restarts {least if each.untold else each.restarts}"
+    told = str(each.restarts)
+    if each.untold:
+        told = f"at least {told}" if each.restarts else "not known"
+    return f"{each.name}: {each.ready} of {each.wanted} ready, restarts {told}"
 
 
 def _all_restarts(there: Sequence[Workload], n: int) -> Measure:

@@ -184,7 +184,7 @@ def looked(number: int, restarts: int | None, state: str = "running", code: int 
 def watched(
     folder: Path, listings: list[list[dict[str, object]]], looks: list[list[dict[str, object]]]
 ) -> Evidence:
-    """What the probe says where docker answers so, the last answer for ever; it ends with 1 as docker does."""
+    """What the probe says where docker answers so, the last answer for ever."""
     for name, answers in (("ps", listings), ("inspect", looks)):
         for number in range(1, 4):
             answer = answers[min(number, len(answers)) - 1]
@@ -265,3 +265,19 @@ def test_a_replica_in_a_file_is_told_apart_too(tmp_path: Path) -> None:
     found = asked(tmp_path, [replica(1), {**replica(2), "State": "exited", "ExitCode": 1}])
     assert (found.outcome, found.said) == ("failed", "web (app-web-2): exited (exit code 1)")
     assert found.measures["running"].value == 0
+
+
+@pytest.mark.parametrize("inspected", [False, True])
+def test_only_the_project_of_the_policy_is_judged_in_a_file(tmp_path: Path, *, inspected: bool) -> None:
+    def one(project: str, state: str) -> dict[str, object]:
+        if not inspected:
+            return {**COMPOSE, "Project": project, "State": state}
+        labels = {"com.docker.compose.service": "web", "com.docker.compose.project": project}
+        return {"Id": project, "State": {"Status": state}, "Config": {"Labels": labels}}
+
+    (tmp_path / "ps.json").write_text(json.dumps([one("staging", "running"), one("prod", "exited")]))
+    context = ProbeContext(tmp_path, {}, tmp_path, 1e18)
+    for project, outcome in (("staging", "answered"), ("prod", "failed"), ("else", "failed")):
+        assert probe_containers(ContainersProbe("ps.json", project, ("web",)), context).outcome == outcome
+    with pytest.raises(NotProbedError, match=r"in more than one project \(prod, staging\)"):
+        probe_containers(ContainersProbe("ps.json", None, ("web",)), context)

@@ -34,7 +34,8 @@ def workload(kind: str = "Deployment", wanted: int = 3, **status: Any) -> dict[s
     }  # fmt: skip
 
 
-DEAD, SHORT = workload(readyReplicas=0), workload(readyReplicas=2)
+DEAD, SHORT, NONE_UPDATED = workload(readyReplicas=0), workload(readyReplicas=2), workload()
+del NONE_UPDATED["status"]["updatedReplicas"]
 
 
 def pod(name: str = "web-1", ready: str = "True", **container: Any) -> dict[str, Any]:
@@ -96,6 +97,7 @@ def test_all_ready_is_healthy_with_its_numbers(tmp_path: Path) -> None:
         ((SHORT, pod()), "degraded", "container", "2 of 3 ready"),
         ((SHORT, pod(**waits("ContainerCreating"))), "degraded", "container", "2 of 3 ready"),
         ((workload(updatedReplicas=1),), "degraded", "container", "the rollout is not finished: 1 of 3"),
+        ((NONE_UPDATED,), "degraded", "container", "the rollout is not finished: 0 of 3"),
         ((workload(observedGeneration=1),), "degraded", "container", "has not processed the last change"),
         ((workload(), pod(**crashed(60))), "degraded", "container", "restarted 4 times, the last time 1 min"),
         ((workload(), pod(**crashed(3600))), "healthy", "", ""),
@@ -159,6 +161,12 @@ def test_the_tags_of_its_images_say_which_release_is_running(tmp_path: Path) -> 
     assert found.release == ("registry.example/web:1.4.2",), "a side car is not part of the release"
 
 
+def test_a_key_that_a_file_makes_useless_is_a_mistake(tmp_path: Path) -> None:
+    text = '[components.k]\nprobe = "kubernetes"\nworkloads = ["pod/a"]\nfile = "p.json"\ncontext = "eu"\n'
+    with pytest.raises(ConfigError, match="works only where loadtest calls kubectl"):
+        policy(tmp_path, text)
+
+
 def test_mistakes_in_a_policy_are_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as told:
         policy(tmp_path, '[components.k]\nprobe = "kubernetes"\nworkloads = ["web", "deploy/web"]\n')
@@ -187,7 +195,7 @@ def test_only_the_namespace_of_the_policy_is_judged(tmp_path: Path) -> None:
 def test_one_name_in_two_namespaces_is_unknown_without_a_namespace(tmp_path: Path) -> None:
     items = [of(workload(), "staging"), of(DEAD, "prod"), of(workload("Job"), "prod")]
     for two in (items, items[::-1], [workload(), items[1]]):
-        with pytest.raises(NotProbedError, match=r"in more than one namespace .*: write `namespace` in the pol"):
+        with pytest.raises(NotProbedError, match=r"more than one namespace \(.*: name one by `namesp"):
             asked(tmp_path, *two)
     alone = asked(tmp_path, of(workload(wanted=1), "prod"), of(pod(), "prod"), of(pod(), "staging"))
     assert alone.measures["restarts"].value == 0
@@ -248,7 +256,10 @@ def test_restarts_of_pods_that_are_not_in_the_listing_are_not_known(tmp_path: Pa
 
 def test_a_workload_that_wants_no_pod_has_no_restarts(tmp_path: Path) -> None:
     found = asked(tmp_path, workload(wanted=0))
-    assert (found.measures["restarts"].value, found.lines[1]) == (0, "deployment/web: 0 of 0 ready, restarts 0")
+    assert (found.measures["restarts"].value, found.lines[1]) == (
+        0,
+        "deployment/web: 0 of 0 ready, restarts 0",
+    )
     assert asked(tmp_path).measures["restarts"].value is None
 
 
