@@ -129,7 +129,7 @@ def _selects(kind: str, workload: Mapping[str, Any], labels: Mapping[str, Any]) 
 
 def _matches(expression: Mapping[str, Any], labels: Mapping[str, Any]) -> bool:
     """Whether the labels match one expression of a selector; none matches an operator that nobody knows."""
-    operator, key, values = (expression.get(each) for each in ("operator", "key", "values"))
+    operator, key, values = expression.get("operator"), str(expression.get("key")), expression.get("values")
     listed = values if isinstance(values, list) else []
     if operator in {"In", "NotIn"}:
         return (key in labels and labels[key] in listed) is (operator == "In")

@@ -334,8 +334,8 @@ def _measures(manifest: Mapping[str, Any]) -> Iterator[tuple[str, Measure]]:
     statistics = (f"{metric}.{each}" for metric in metrics for each in metrics[metric])
     closes = (f"connections.closed.{code}" for code in section(counts, "connections", "closed"))
     for name in (*filter(split_metric, statistics), *plain_names(), *closes):
-        unit = resolve(name)[1]
-        yield name, _measure(_believed(name, of_all_due(name, manifest), unit, manifest), unit)
+        found = _believed(name, of_all_due(name, manifest), manifest)
+        yield name, _measure(found, resolve(name)[1])
     answered = _answered(manifest)
     if answered.value is not None or answered.bound is not None:
         yield "answered.ratio", _measure(answered, "ratio")
@@ -346,18 +346,19 @@ def _answered(manifest: Mapping[str, Any]) -> Measurement:
     turns = Threshold(COMPLETE_RATIO, "", ">=", 0.0, "ratio", default=True)
     found = measured_for(turns, manifest)
     if found.value is not None:
-        return _believed(COMPLETE_RATIO, found, "ratio", manifest)
+        return _believed(COMPLETE_RATIO, found, manifest)
     return lookup(READY_RATIO, manifest)
 
 
-def _believed(name: str, found: Measurement, unit: Unit, manifest: Mapping[str, Any]) -> Measurement:
+def _believed(name: str, found: Measurement, manifest: Mapping[str, Any]) -> Measurement:
     """What was measured, without a value where events may have been matched to the wrong turns.
 
     Of a ratio or a number of complete turns it is still known that it is no better, so that a miss stays one.
     """
     if found.value is None and not found.unbounded:
         return found
-    why = matching_doubts.doubt(Threshold(name, "", ">=", 0.0, unit), manifest, found, "held")
+    threshold = Threshold(name, "", ">=", 0.0, resolve(name)[1])
+    why = matching_doubts.doubt(threshold, manifest, found, "held")
     if why is None:
         return found
     best = None if name.startswith(matching_doubts.TIMES_OF_TURNS) else found.value

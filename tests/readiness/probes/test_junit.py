@@ -231,3 +231,9 @@ def test_what_is_listed_is_not_counted_again(
 def test_a_test_whose_status_says_that_it_did_not_pass_did_not(tmp_path: Path, said: str, what: str) -> None:
     write(tmp_path, f"<testcase name='a' time='1' {said}/>" + passed(1))
     assert numbers(asked(tmp_path)) == {"should_run": 2, "passed": 1, what: 1, "passed.ratio": 0.5}
+
+
+def test_suites_inside_elements_that_are_none_are_read(tmp_path: Path) -> None:
+    inner = "<group><testsuite tests='2' errors='1'><testcase name='a' time='1'/></testsuite></group>"
+    (tmp_path / "junit.xml").write_text(f"<testsuites>{inner}</testsuites>")
+    assert numbers(asked(tmp_path)) == {"should_run": 2, "passed": 1, "errors": 1, "passed.ratio": 0.5}
