@@ -157,11 +157,10 @@ def _looked(probe: ContainersProbe, context: ProbeContext) -> Evidence:
     seen, doubts = looks.containers, looks.doubts
     if looks.gone:
         # Nobody knows whether another one has come in its place, so that the engine is asked again.
-        known = {each.id: each for each in seen}
+        known = {each.id: each for each in seen if each.id and each not in looks.gone}
         seen = [known.get(each.id, each) for each in listed()[0]]
-        doubts += tuple(
-            dict.fromkeys(f"{name}: a container was removed or replaced meanwhile" for name in looks.gone)
-        )
+        services = dict.fromkeys(each.service for each in looks.gone)
+        doubts += tuple(f"{name}: a container was removed or replaced meanwhile" for name in services)
     return _evidence(probe.services, seen, context.wall(), source, unknown=looks.unknown, doubts=doubts)
 
 
@@ -192,13 +191,13 @@ class _Looks:
     """Containers as they were listed, or as ``docker inspect`` told them last, which alone counts restarts.
 
     ``unknown`` is why restarts are not known. ``doubts`` has a sentence per container that was restarted
-    between the looks, ``gone`` the services of those that were not there any more.
+    between the looks, ``gone`` are those that were not there any more.
     """
 
     containers: Sequence[Container]
     unknown: str = ""
     doubts: tuple[str, ...] = ()
-    gone: tuple[str, ...] = ()
+    gone: tuple[Container, ...] = ()
 
 
 def _looked_twice(listed: Sequence[Container], apart_s: float, context: ProbeContext) -> _Looks:
@@ -219,11 +218,11 @@ def _looked_twice(listed: Sequence[Container], apart_s: float, context: ProbeCon
             return _Looks(listed, f"docker inspect ended with {ended.code}")
         # It ends with 1 where one of many is not there, and prints the others.
         looks.append(_read(ended.out))
-    seen, doubts, gone = list[Container](), list[str](), list[str]()
+    seen, doubts, gone = list[Container](), list[str](), list[Container]()
     for each, called in zip(listed, _titled(listed), strict=True):
         first, last = (_of_id(each.id, look) for look in looks)
         if each.id and (first is None or last is None):
-            gone.append(each.service)
+            gone.append(each)
         if first is None or last is None:
             seen.append(each)
             continue
