@@ -160,6 +160,8 @@ def _kubernetes(table: TomlTable) -> KubernetesProbe:
             table.report(
                 "workloads", f"{quoted(each)} is not KIND/NAME with one of {kinds}, such as {example}"
             )
+    if table.has("file") and table.has("context"):
+        table.report("context", "works only where loadtest calls kubectl, and here it reads a file")
     return KubernetesProbe(
         workloads=workloads,
         file=table.text("file", None),

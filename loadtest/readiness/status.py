@@ -143,23 +143,32 @@ def lasts_s(component: Component) -> float:
 SHORTEST_COMMIT = 7
 """Of a commit so many characters are enough to name it."""
 
-_COMMIT = re.compile(r"[0-9a-f]+", re.IGNORECASE)
+WHOLE_COMMIT = frozenset({40, 64})
+"""How many characters a whole commit has: by SHA-1, by SHA-256."""
+
+_COMMIT = re.compile(r"[0-9a-f]+")
 
 
 def is_of(release: str, said: str) -> bool:
     """Whether evidence that says ``said`` is of the release: the same label, tag of an image, or commit.
 
-    Of a commit the first seven characters or more are enough.
+    Of a commit the first seven characters or more are enough, held against the whole commit. Two that are
+    both short are the same only where they are equal: build numbers and dates look like them.
     """
     tag = said.partition("@")[0].rpartition("/")[2].partition(":")[2]
     for word in (said, tag):
         a, b = word.strip().lower(), release.strip().lower()
         if a and a.removeprefix("v") == b.removeprefix("v"):
             return True
-        short = min(len(a), len(b)) >= SHORTEST_COMMIT and bool(_COMMIT.fullmatch(a) and _COMMIT.fullmatch(b))
-        if short and (a.startswith(b) or b.startswith(a)):
+        short, whole = sorted((a, b), key=len)
+        if len(short) >= SHORTEST_COMMIT and _is_whole_commit(whole) and whole.startswith(short):
             return True
     return False
+
+
+def _is_whole_commit(text: str) -> bool:
+    """Whether it is a commit in full; digits alone are a number."""
+    return len(text) in WHOLE_COMMIT and bool(_COMMIT.fullmatch(text)) and not text.isdecimal()
 
 
 def _of_release(component: Component, evidence: Evidence, release: str) -> Evidence:

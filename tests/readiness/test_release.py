@@ -41,6 +41,23 @@ COMMIT = "4c1d2e3f5a6b7c8d9e0f1a2b3c4d5e6f7a8b9c0d"
         (COMMIT, COMMIT[:6], False),
         (COMMIT, "5c1d2e3", False),
         ("release", "release-2", False),
+        # Dates and build numbers are hexadecimal digits too.
+        ("20261122", "2026112202", False),
+        ("2026112202", "20261122", False),
+        ("20261122", "20261122", True),
+        ("20261122a", "20261122a1", False),
+        ("1" * 7, "1" * 40, False),
+        ("1" * 64, "1" * 40, False),
+        # Of two short commits neither says which commit it is.
+        (COMMIT[:7], COMMIT[:12], False),
+        (COMMIT[:12], COMMIT[:12].upper(), True),
+        (COMMIT[:39], COMMIT[:7], False),
+        # Digits alone may begin a whole commit, by SHA-1 or SHA-256.
+        ("1234567", "1234567" + COMMIT[7:], True),
+        (COMMIT[:7], COMMIT + "0" * 24, True),
+        (COMMIT, COMMIT + "0" * 24, True),
+        (COMMIT.upper(), f"web:{COMMIT[:7]}", True),
+        ("4c1d2e3f5", COMMIT + "g", False),
     ],
 )
 def test_a_label_a_tag_and_a_commit_are_held_against_each_other(
@@ -171,3 +188,25 @@ def test_a_kept_run_is_of_the_target_that_is_asked_about_and_takes_no_keys_of_a_
     with pytest.raises(ConfigError, match="works only for a run that the probe makes") as caught:
         policy(tmp_path, f'{CHAT}duration = "5s"\ncount = 2\n')
     assert len(caught.value.problems) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"verdict": None}, "the run has no verdict, so nobody knows whether it passed"),
+        ({"verdict": {}}, "the run has no verdict"),
+        ({"verdict": {"thresholds": []}}, "the run has no verdict"),
+        ({"verdict": {"outcome": None, "thresholds": []}}, "the run has no verdict"),
+        ({"verdict": {"outcome": "PASS", "thresholds": []}}, "the verdict of the run is 'PASS'"),
+        ({"ended": "yesterday"}, "it is not known when the run 20261122T120001Z-chat ended"),
+    ],
+)
+def test_a_kept_run_that_does_not_say_how_or_when_it_ended_is_no_evidence(
+    tmp_path: Path, change: dict[str, object], said: str
+) -> None:
+    results = tmp_path / "results"
+    keep_run(results, 1, "1.4.2", time.time() - 5, **change)
+    read = replace(policy(tmp_path, CHAT), release="1.4.2")
+    made = assess(read, probe_all(read, results, environ={}), id="", at=time.time())
+    assert (made.verdict, made.components[0].status) == ("INCONCLUSIVE", "unknown")
+    assert made.components[0].said.startswith(said)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -29,37 +30,47 @@ class Container:
     """One container: its service, its state and health as the engine names them, and how it got there.
 
     ``restarts`` is None where the listing does not tell it, as that of ``docker compose ps`` does not.
+    ``title`` tells it apart from the other containers of its service, where there are such.
     """
 
     service: str
     state: str
     health: str = ""
-    exit_code: int = 0
+    exit_code: int | None = None
     restarts: int | None = None
     error: str = ""
     id: str = ""
     image: str = ""
+    name: str = ""
+    project: str = ""
+    title: str = ""
+
+    @property
+    def called(self) -> str:
+        """What sentences call it."""
+        return self.title or self.service
 
     @property
     def problem(self) -> tuple[str, str] | None:
         """Class and sentence of what is wrong with it; None where nothing is."""
         if PULL.search(self.error):
-            return "image", f"{self.service}: the image cannot be pulled: {self.error[:160]}"
+            return "image", f"{self.called}: the image cannot be pulled: {self.error[:160]}"
         if self.state == "created":
-            return "created", f"{self.service}: created but not running"
+            return "created", f"{self.called}: created but not running"
         if self.state != "running":
-            return "container", f"{self.service}: {self.state or 'no state'} (exit code {self.exit_code})"
+            code = "" if self.exit_code is None else f" (exit code {self.exit_code})"
+            return "container", f"{self.called}: {self.state or 'no state'}{code}"
         if self.health == "unhealthy":
-            return "container", f"{self.service}: running but unhealthy"
+            return "container", f"{self.called}: running but unhealthy"
         return None
 
     @property
     def doubts(self) -> Iterator[str]:
         """Sentences on what is not quite right with it though it runs."""
         if self.restarts:
-            yield f"{self.service}: restarted {self.restarts} times"
+            yield f"{self.called}: restarted {self.restarts} times"
         if self.health == "starting":
-            yield f"{self.service}: running, but not yet healthy"
+            yield f"{self.called}: running, but not yet healthy"
 
 
 def read_listing(text: str) -> list[Container]:
@@ -85,17 +96,19 @@ def _listed(item: Mapping[str, Any]) -> Container:
         service=str(item.get("Service") or item.get("Name") or item.get("Names") or "?"),
         state=str(item.get("State") or "").lower(),
         health=str(item.get("Health") or "").lower(),
-        exit_code=_whole(item.get("ExitCode")),
+        exit_code=_count(item.get("ExitCode")),
         restarts=_restarts(item, restarting=bool(restarting)),
         error=" ".join(str(item.get(key) or "") for key in ("Error", "Reason", "Status")).strip(),
         id=str(item.get("ID") or ""),
         image=str(item.get("Image") or ""),
+        name=str(item.get("Name") or item.get("Names") or ""),
+        project=str(item.get("Project") or ""),
     )
 
 
 def _restarts(item: Mapping[str, Any], *, restarting: bool) -> int | None:
     """How often it was restarted, at least once where it is just now; None where nothing tells it."""
-    told = _whole(item["RestartCount"]) if "RestartCount" in item else None
+    told = _count(item.get("RestartCount"))
     return max(told or 0, 1) if restarting else told
 
 
@@ -107,16 +120,19 @@ def _inspected(item: Mapping[str, Any]) -> Container:
         service=str(labels.get("com.docker.compose.service") or str(item.get("Name") or "?").lstrip("/")),
         state=str(state.get("Status") or "").lower(),
         health=str(health.get("Status") or "").lower(),
-        exit_code=_whole(state.get("ExitCode")),
-        restarts=_whole(item.get("RestartCount")),
+        exit_code=_count(state.get("ExitCode")),
+        restarts=_count(item.get("RestartCount")),
         error=str(state.get("Error") or ""),
         id=str(item.get("Id") or ""),
         image=str(section(item, "Config").get("Image") or item.get("Image") or ""),
+        name=str(item.get("Name") or "").lstrip("/"),
+        project=str(labels.get("com.docker.compose.project") or ""),
     )
 
 
-def _whole(value: object) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+def _count(value: object) -> int | None:
+    """The value as a count; None where it is none."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def probe_containers(probe: ContainersProbe, context: ProbeContext) -> Evidence:
@@ -129,13 +145,38 @@ def probe_containers(probe: ContainersProbe, context: ProbeContext) -> Evidence:
 def _looked(probe: ContainersProbe, context: ProbeContext) -> Evidence:
     project = ["--project-name", probe.project] if probe.project else []
     command = ["docker", "compose", *project, "ps", "--all", "--format", "json"]
-    text, at, source = listing(probe.file, command, "docker compose ps", "the container engine", context)
-    containers = _read(text)
+
+    def listed() -> tuple[list[Container], float, str]:
+        text, at, source = listing(probe.file, command, "docker compose ps", "the container engine", context)
+        return [each for each in _read(text) if each.service in probe.services], at, source
+
+    mine, at, source = listed()
     if probe.file is not None:
-        return _evidence(probe.services, containers, at, source)
-    mine = [each for each in containers if each.service in probe.services]
-    seen, why, again = _looked_twice(mine, probe.apart_s, context)
-    return _evidence(probe.services, seen, context.wall(), source, unknown=why, restarted=again)
+        return _evidence(probe.services, _of_project(probe.project, mine), at, source)
+    looks = _looked_twice(mine, probe.apart_s, context)
+    seen, doubts = looks.containers, looks.doubts
+    if looks.gone:
+        # Nobody knows whether another one has come in its place, so that the engine is asked again.
+        known = {each.id: each for each in seen if each.id and each not in looks.gone}
+        seen = [known.get(each.id, each) for each in listed()[0]]
+        services = dict.fromkeys(each.service for each in looks.gone)
+        doubts += tuple(f"{name}: a container was removed or replaced meanwhile" for name in services)
+    return _evidence(probe.services, seen, context.wall(), source, unknown=looks.unknown, doubts=doubts)
+
+
+def _of_project(project: str | None, containers: Sequence[Container]) -> list[Container]:
+    """The containers of a project in a file, which may hold those of several.
+
+    Raises:
+        NotProbedError: it holds those of several, and nothing says which are meant.
+    """
+    projects = sorted({each.project for each in containers if each.project})
+    if project is None and len(projects) > 1:
+        told = ", ".join(projects[:5])
+        raise NotProbedError(
+            "policy", f"the services are in more than one project ({told}): name one by `project`"
+        )
+    return [each for each in containers if project is None or each.project == project]
 
 
 def _read(text: str) -> list[Container]:
@@ -145,16 +186,25 @@ def _read(text: str) -> list[Container]:
         raise NotProbedError("tool", f"the listing cannot be read: {str(error)[:120]}") from None
 
 
-def _looked_twice(
-    listed: Sequence[Container], apart_s: float, context: ProbeContext
-) -> tuple[list[Container], str, tuple[str, ...]]:
-    """The containers as ``docker inspect`` tells them, which alone counts restarts, by two looks.
+@dataclass(frozen=True, slots=True)
+class _Looks:
+    """Containers as they were listed, or as ``docker inspect`` told them last, which alone counts restarts.
 
-    Also why restarts are not known, and a sentence per container that was restarted between the looks.
+    ``unknown`` is why restarts are not known. ``doubts`` has a sentence per container that was restarted
+    between the looks, ``gone`` are those that were not there any more.
     """
+
+    containers: Sequence[Container]
+    unknown: str = ""
+    doubts: tuple[str, ...] = ()
+    gone: tuple[Container, ...] = ()
+
+
+def _looked_twice(listed: Sequence[Container], apart_s: float, context: ProbeContext) -> _Looks:
+    """The containers by two looks of ``docker inspect``, each held against itself."""
     ids = [each.id for each in listed if each.id]
     if not ids:
-        return list(listed), NOT_TOLD, ()
+        return _Looks(listed, NOT_TOLD)
     looks: list[list[Container]] = []
     for wait_s in (0.0, apart_s):
         context.sleep(min(wait_s, context.left_s(1e9)))
@@ -162,19 +212,45 @@ def _looked_twice(
             ended = run_program(
                 ["docker", "inspect", *ids], context.folder, context.left_s(1e9), context.environ
             )
-            looks.append(_read(ended.out) if not ended.code else [])
         except ProbeError as error:
-            return list(listed), f"docker inspect: {error}", ()
-    first, last = ({each.service: each for each in look} for look in looks)
-    if not last or first.keys() != last.keys():
-        return list(listed), "two calls of docker inspect listed different containers", ()
-    again = tuple(
-        f"{name}: restarted {rise} times within {apart_s:g} s"
-        for name, each in last.items()
-        if (rise := (each.restarts or 0) - (first[name].restarts or 0)) > 0
-    )
-    # What could not even be pulled or created is told by the listing alone.
-    return [last.get(each.service, each) if not each.problem else each for each in listed], "", again
+            return _Looks(listed, f"docker inspect: {error}")
+        if ended.code and not ended.out.strip():
+            return _Looks(listed, f"docker inspect ended with {ended.code}")
+        # It ends with 1 where one of many is not there, and prints the others.
+        looks.append(_read(ended.out))
+    seen, doubts, gone = list[Container](), list[str](), list[Container]()
+    for each, called in zip(listed, _titled(listed), strict=True):
+        first, last = (_of_id(each.id, look) for look in looks)
+        if each.id and (first is None or last is None):
+            gone.append(each)
+        if first is None or last is None:
+            seen.append(each)
+            continue
+        restarts = each.restarts if last.restarts is None else last.restarts
+        if first.restarts is not None and restarts is not None and restarts > first.restarts:
+            rise = restarts - first.restarts
+            doubts.append(f"{called.called}: restarted {rise} times within {apart_s:g} s")
+        # What could not even be pulled or created is told by the listing alone.
+        state = each if each.problem else replace(last, service=each.service, name=each.name, id=each.id)
+        seen.append(replace(state, restarts=restarts))
+    why = "a container was removed or replaced while loadtest looked" if gone else ""
+    return _Looks(seen, why, tuple(doubts), tuple(gone))
+
+
+def _of_id(short: str, look: Sequence[Container]) -> Container | None:
+    """The container of that id, which a listing may shorten."""
+    return next((each for each in look if short and each.id.startswith(short)), None)
+
+
+def _titled(containers: Sequence[Container]) -> list[Container]:
+    """The containers, those of one service with titles that tell them apart."""
+    n = Counter(each.service for each in containers)
+    return [
+        replace(each, title=f"{each.service} ({each.name or each.id[:12] or 'one of several'})")
+        if n[each.service] > 1
+        else each
+        for each in containers
+    ]
 
 
 def listing(
@@ -218,14 +294,14 @@ def _evidence(
     source: str,
     *,
     unknown: str = NOT_TOLD,
-    restarted: tuple[str, ...] = (),
+    doubts: tuple[str, ...] = (),
 ) -> Evidence:
-    problems = [found for each in containers if each.service in services and (found := each.problem)]
-    missing = [name for name in services if name not in {each.service for each in containers}]
+    mine = _titled([each for each in containers if each.service in services])
+    problems = [found for each in mine if (found := each.problem)]
+    missing = [name for name in services if name not in {each.service for each in mine}]
     problems += [("container", f"{name}: no container") for name in missing]
-    bad = {sentence.partition(":")[0] for _, sentence in problems}
+    bad = {each.service for each in mine if each.problem}.union(missing)
     running = len([name for name in services if name not in bad])
-    mine = [each for each in containers if each.service in services]
     counts = {
         "wanted": len(services),
         "running": running,
@@ -239,16 +315,16 @@ def _evidence(
     for each in mine:
         health = f", {each.health}" if each.health else ""
         restarts = f", restarts {each.restarts}" if each.restarts else ""
-        lines.append(f"{each.service}: {each.state}{health}{restarts}")
-    issues = tuple(sentence for _, sentence in problems)
-    again = (*restarted, *(doubt for each in mine if not each.problem for doubt in each.doubts))
+        lines.append(f"{each.called}: {each.state}{health}{restarts}")
+    told = [sentence for _, sentence in problems]
+    again = (*doubts, *(doubt for each in mine if not each.problem for doubt in each.doubts))
     release = tuple(dict.fromkeys(each.image for each in mine if each.image))
     if not problems:
         error = "container" if again else ""
         return Evidence("answered", lines[0], at, error, measures, tuple(lines), again, release=release)
     error = next((kind for kind, _ in problems if kind == "image"), problems[0][0])
-    said = "; ".join(issues[:3]) + (f" and {len(issues) - 3} more" if len(issues) > 3 else "")
-    return Evidence("failed", said, at, error, measures, tuple(lines), issues, release=release)
+    said = "; ".join(told[:3]) + (f" and {len(told) - 3} more" if len(told) > 3 else "")
+    return Evidence("failed", said, at, error, measures, tuple(lines), (*told, *again), release=release)
 
 
 def _all_restarts(containers: Sequence[Container], unknown: str) -> Measure:

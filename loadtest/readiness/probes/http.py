@@ -129,8 +129,7 @@ class _Exchange:
             self.check_fields(_decoded(body))
         if self.probe.release:
             running = field_of(_decoded(body), self.probe.release)
-            if running is not None:
-                self.releases[str(running)[:80]] = None
+            self.releases["" if running is None else str(running)[:80]] = None
 
     def check_fields(self, data: Any) -> None:
         for path, right in self.probe.fields.items():

@@ -23,6 +23,9 @@ INSTANT_S = 0.005
 """A test that took less than this is printed as 0.00 s: it may not have tested anything."""
 SHOWN_NAMES = 10
 SUITES = frozenset({"testsuites", "testsuite"})
+FAILED = frozenset({"failed", "failure", "fail", "error", "errored", "broken"})
+NOT_RUN = frozenset({"notrun", "skipped", "disabled", "suppressed", "ignored", "pending"})
+"""What tools write as the status or the result of a test that did not pass."""
 
 
 @dataclass(slots=True)
@@ -36,13 +39,49 @@ class Tally:
     not_collected: list[str] = field(default_factory=list)
     instant: list[str] = field(default_factory=list)
     again: list[str] = field(default_factory=list)
-    unlisted: int = 0
+    unlisted: Counter[str] = field(default_factory=Counter)
+    """By the name of a measure, tests that a suite counts but does not list, or lists as passed."""
 
     @property
-    def listed(self) -> int:
+    def known(self) -> int:
         """Entries of the files, and those that a suite counts but does not list."""
         parts = (self.failed, self.errors, self.skipped, self.not_collected)
-        return self.passed + sum(map(len, parts)) + self.unlisted
+        return self.passed + sum(map(len, parts)) + self.unlisted.total()
+
+    def add(self, other: Tally) -> None:
+        """Add what another tally holds."""
+        self.passed += other.passed
+        self.failed += other.failed
+        self.errors += other.errors
+        self.skipped += other.skipped
+        self.not_collected += other.not_collected
+        self.instant += other.instant
+        self.again += other.again
+        self.unlisted += other.unlisted
+
+    def doubt_passed(self, most: int) -> int:
+        """Take up to so many from those that passed; how many these are."""
+        n = min(most, self.passed)
+        self.passed -= n
+        return n
+
+
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """What a suite and its inner ones count, or list where that is more; ``bad`` are errors and failures."""
+
+    tests: int = 0
+    bad: int = 0
+    errors: int = 0
+    skipped: int = 0
+
+    def __add__(self, other: _Counts) -> _Counts:
+        return _Counts(
+            self.tests + other.tests,
+            self.bad + other.bad,
+            self.errors + other.errors,
+            self.skipped + other.skipped,
+        )
 
 
 def read_junit(text: bytes, tally: Tally) -> float | None:
@@ -57,16 +96,48 @@ def read_junit(text: bytes, tally: Tally) -> float | None:
         raise ValueError(f"it is not XML: {error}") from None
     if root.tag not in SUITES:
         raise ValueError(f"the file is not a JUnit file: its root is <{root.tag}>")
-    listed = 0
-    for suite in root.iter():
-        if suite.tag in SUITES:
-            listed += _add_suite(suite, tally)
-    tally.unlisted += _counted(root) - listed
+    _add_suite(root, tally)
     return written_at(root)
 
 
-def _add_suite(suite: ElementTree.Element, tally: Tally) -> int:
-    """Add the tests that a suite itself lists; how many they are."""
+def _add_suite(suite: ElementTree.Element, tally: Tally) -> _Counts:
+    """Add the tests of a suite and of its inner ones, and those that it counts but none of them lists."""
+    own = Tally()
+    listed = _add_listed(suite, own)
+    for inner in _inner(suite):
+        listed += _add_suite(inner, own)
+    said = _said(suite, "tests")
+    counts = _Counts(
+        max(listed.tests, said or 0),
+        max(listed.bad, (_said(suite, "errors") or 0) + (_said(suite, "failures") or 0)),
+        max(listed.errors, _said(suite, "errors") or 0),
+        # Both may be written of the same tests.
+        max(listed.skipped, _said(suite, "skipped") or 0, _said(suite, "disabled") or 0),
+    )
+    room = counts.tests - listed.tests
+    # Some tools count an error as a failure, so that both are compared as one.
+    errors = min(counts.bad - listed.bad, counts.errors - listed.errors)
+    failed = counts.bad - listed.bad - errors
+    skipped = counts.skipped - listed.skipped
+    # What failed is a test. So it is one of those that a suite counts; what could not be loaded need not be.
+    doubted = own.doubt_passed(max(0, failed - room)) if said is not None else 0
+    more = failed - doubted + errors + skipped
+    own.unlisted += Counter(failed=failed, errors=errors, skipped=skipped, not_collected=max(0, room - more))
+    tally.add(own)
+    return replace(counts, tests=listed.tests + max(room, more))
+
+
+def _inner(of: ElementTree.Element) -> Iterable[ElementTree.Element]:
+    """The suites in a suite, without those in them."""
+    for each in of:
+        if each.tag in SUITES:
+            yield each
+        elif each.tag != "testcase":
+            yield from _inner(each)
+
+
+def _add_listed(suite: ElementTree.Element, tally: Tally) -> _Counts:
+    """Add the tests that a suite itself lists; earlier attempts are counted among what went wrong alone."""
     cases = suite.findall("testcase")
     ended = _ended(suite)
     for case in ended:
@@ -74,7 +145,10 @@ def _add_suite(suite: ElementTree.Element, tally: Tally) -> int:
     if len(ended) < len(cases):
         times = Counter(map(_name, cases))
         tally.again += [_name(case) for case in ended if times[_name(case)] > 1]
-    return len(ended)
+    errors = sum(len(case.findall("error")) for case in cases)
+    # Some tools count every failure of a test, others the test.
+    bad = errors + sum(len(case.findall("failure")) for case in cases)
+    return _Counts(len(ended), max(bad, len(tally.failed)), errors, len(tally.skipped))
 
 
 def _ended(suite: ElementTree.Element) -> list[ElementTree.Element]:
@@ -84,21 +158,15 @@ def _ended(suite: ElementTree.Element) -> list[ElementTree.Element]:
     but the last without a word of its failure, as if it had passed.
     """
     cases = suite.findall("testcase")
-    said = _said(suite)
+    said = _said(suite, "tests")
     if said is None or said >= len(cases):
         return cases
     return list({_name(case): case for case in cases}.values())
 
 
-def _counted(suite: ElementTree.Element) -> int:
-    """How many tests a suite has: those it lists, or what it says where that is more."""
-    inner = len(_ended(suite)) + sum(_counted(each) for each in suite if each.tag in SUITES)
-    return max(inner, _said(suite) or 0)
-
-
-def _said(suite: ElementTree.Element) -> int | None:
-    """How many tests a suite says it has."""
-    said = suite.get("tests", "")
+def _said(suite: ElementTree.Element, what: str) -> int | None:
+    """How many of its tests, errors, ... a suite says it has; None where it does not say so."""
+    said = suite.get(what, "").strip()
     return int(said) if said.isdecimal() and len(said) < 10 else None
 
 
@@ -114,12 +182,13 @@ def written_at(root: ElementTree.Element) -> float | None:
 def _add(case: ElementTree.Element, tally: Tally) -> None:
     name = _name(case)
     error, failure = case.find("error"), case.find("failure")
+    words = {(case.get(each) or "").lower() for each in ("status", "result")}
     if error is not None:
         collecting = "collection" in (error.get("message") or "").lower()
         (tally.not_collected if collecting else tally.errors).append(name)
-    elif failure is not None:
+    elif failure is not None or words & FAILED:
         tally.failed.append(name)
-    elif case.find("skipped") is not None or case.get("status") in {"notrun", "skipped", "disabled"}:
+    elif case.find("skipped") is not None or words & NOT_RUN:
         tally.skipped.append(name)
     else:
         tally.passed += 1
@@ -181,17 +250,16 @@ def _paths(patterns: Iterable[str], context: ProbeContext) -> Iterable[Path]:
 
 
 def _evidence(tally: Tally, expected: int | None, at: float, names: list[str]) -> Evidence:
-    should_run = max(expected or 0, tally.listed)
+    should_run = max(expected or 0, tally.known)
+    unlisted = tally.unlisted
     # A module that could not be collected is one entry, however many tests it holds.
-    not_collected = max(
-        len(tally.not_collected) + tally.unlisted, should_run - tally.listed + len(tally.not_collected)
-    )
+    not_collected = len(tally.not_collected) + unlisted["not_collected"] + should_run - tally.known
     counts = {
         "should_run": should_run,
         "passed": tally.passed,
-        "failed": len(tally.failed),
-        "errors": len(tally.errors),
-        "skipped": len(tally.skipped),
+        "failed": len(tally.failed) + unlisted["failed"],
+        "errors": len(tally.errors) + unlisted["errors"],
+        "skipped": len(tally.skipped) + unlisted["skipped"],
         "not_collected": not_collected,
         "instant": len(tally.instant),
         "repeated": len(tally.again),
@@ -227,3 +295,5 @@ def _named(tally: Tally) -> Iterable[str]:
         if names:
             more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
             yield f"{word}: {', '.join(names[:SHOWN_NAMES])}{more}"
+    if told := ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in tally.unlisted.items() if n):
+        yield f"counted in the file, but not listed there as such: {told}"

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from loadtest.catalog import FAILURES
 from loadtest.errors import ConfigError, Exit
+from loadtest.judge import matching_doubts
 from loadtest.judge.generator_delay import COUNTS
 from loadtest.judge.manifest_access import section
 from loadtest.judge.threshold_measurement import Measurement, lookup, measured_for, of_all_due
@@ -40,6 +41,12 @@ from loadtest.run.options import variables
 
 RUN_LABEL = "ready-"
 """The label of a run made for a component begins with this; its name follows."""
+
+OUTCOMES = frozenset({"pass", "fail", "unreachable", "invalid", "interrupted", "error"})
+"""What the verdict of a run may be."""
+
+VERDICT = "verdict"
+"""What a run that failed has missed where it missed no threshold."""
 
 LAYERS = {"resolve": "resolve", "tcp": "refused", "tls": "tls"}
 
@@ -82,7 +89,10 @@ def _kept(probe: WebsocketProbe, context: ProbeContext) -> Evidence:
         there = f" against {probe.target}" if probe.target else ""
         raise NotProbedError("no run", f"the results folder has no run of the scenario {name}{there}")
     found = (of_it or mine)[-1]
-    return replace(of_manifest(read_manifest(found.path), context.wall()), release=(found.label or "",))
+    manifest = read_manifest(found.path)
+    if _ended(manifest) is None:
+        raise NotProbedError("stale", f"it is not known when the run {found.id} ended")
+    return replace(of_manifest(manifest, context.wall()), release=(found.label or "",))
 
 
 def _place(url: str) -> tuple[str | None, int | None, str]:
@@ -192,8 +202,13 @@ def of_manifest(manifest: Mapping[str, Any], now: float) -> Evidence:
 def _judged(manifest: Mapping[str, Any], now: float) -> Evidence:
     verdict = manifest.get("verdict") or {}
     outcome, measures = verdict.get("outcome"), dict(_measures(manifest))
-    at = _ended(manifest, now)
+    ended = _ended(manifest)
+    at = now if ended is None else ended
     lines = tuple(_lines(manifest))
+    if outcome not in OUTCOMES:
+        told = "the run has no verdict" if outcome is None else f"the verdict of the run is {outcome!r}"
+        said = f"{told}, so nobody knows whether it passed; repeat the run"
+        return Evidence("unasked", said, None, "generator", {}, lines)
     if outcome in {"interrupted", "error"} or (outcome == "invalid" and not _silent(manifest)):
         why = "; ".join(_doubts(manifest))
         return Evidence(
@@ -210,7 +225,10 @@ def _judged(manifest: Mapping[str, Any], now: float) -> Evidence:
         )
         return Evidence("failed", said, at, LAYERS.get(layer, "refuses"), measures, lines)
     missed = [each for each in verdict.get("thresholds", ()) if each["outcome"] == "missed"]
+    names = tuple(each["name"] for each in missed)
     issues = (*map(_promise, missed), *_broken(manifest))
+    if outcome == "fail" and not missed:
+        names, issues = (VERDICT,), (f"{VERDICT} pass was missed: {verdict.get('reason')}", *issues)
     turns = manifest["counts"]["turns"]
     complete, due = turns.get("complete", 0), turns.get("due", 0)
     said = f"{connections['ready']} connections ready, {complete} of {due} turns complete"
@@ -218,7 +236,6 @@ def _judged(manifest: Mapping[str, Any], now: float) -> Evidence:
         return Evidence(
             "failed", f"{said}: nothing was ever answered", at, "timeout", measures, lines, issues
         )
-    names = tuple(each["name"] for each in missed)
     return Evidence(
         "answered", said, at, "run" if issues else "", measures, lines, issues,
         missed=names, cause=_cause(verdict),
@@ -286,11 +303,12 @@ def _doubts(manifest: Mapping[str, Any]) -> Iterator[str]:
             yield f"{threshold['name']} {was} ({threshold.get('reason') or 'no reason given'})"
 
 
-def _ended(manifest: Mapping[str, Any], now: float) -> float:
+def _ended(manifest: Mapping[str, Any]) -> float | None:
+    """The Unix time at which the run ended; None where it does not say so."""
     try:
         return datetime.fromisoformat(manifest["ended"]).timestamp()
-    except (KeyError, TypeError, ValueError):
-        return now
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
 
 
 def _lines(manifest: Mapping[str, Any]) -> Iterator[str]:
@@ -310,14 +328,16 @@ def _lines(manifest: Mapping[str, Any]) -> Iterator[str]:
 def _measures(manifest: Mapping[str, Any]) -> Iterator[tuple[str, Measure]]:
     """Everything a threshold can name, as thresholds are judged: a turn without an answer is the slowest.
 
-    What has no number has its reason.
+    What has no number has its reason; so has what loadtest itself says is in doubt.
     """
     metrics, counts = section(manifest, "metrics"), section(manifest, "counts")
     statistics = (f"{metric}.{each}" for metric in metrics for each in metrics[metric])
     closes = (f"connections.closed.{code}" for code in section(counts, "connections", "closed"))
     for name in (*filter(split_metric, statistics), *plain_names(), *closes):
-        yield name, _measure(of_all_due(name, manifest), resolve(name)[1])
-    if (answered := _answered(manifest)).value is not None:
+        found = _believed(name, of_all_due(name, manifest), manifest)
+        yield name, _measure(found, resolve(name)[1])
+    answered = _answered(manifest)
+    if answered.value is not None or answered.bound is not None:
         yield "answered.ratio", _measure(answered, "ratio")
 
 
@@ -325,7 +345,24 @@ def _answered(manifest: Mapping[str, Any]) -> Measurement:
     """The share of turns that were answered to their end; without turns, of connections that became ready."""
     turns = Threshold(COMPLETE_RATIO, "", ">=", 0.0, "ratio", default=True)
     found = measured_for(turns, manifest)
-    return lookup(READY_RATIO, manifest) if found.value is None else found
+    if found.value is not None:
+        return _believed(COMPLETE_RATIO, found, manifest)
+    return lookup(READY_RATIO, manifest)
+
+
+def _believed(name: str, found: Measurement, manifest: Mapping[str, Any]) -> Measurement:
+    """What was measured, without a value where events may have been matched to the wrong turns.
+
+    Of a ratio or a number of complete turns it is still known that it is no better, so that a miss stays one.
+    """
+    if found.value is None and not found.unbounded:
+        return found
+    threshold = Threshold(name, "", ">=", 0.0, resolve(name)[1])
+    why = matching_doubts.doubt(threshold, manifest, found, "held")
+    if why is None:
+        return found
+    best = None if name.startswith(matching_doubts.TIMES_OF_TURNS) else found.value
+    return Measurement(None, found.n, why, None if best is None else (0.0, best))
 
 
 def _measure(found: Measurement, unit: Unit) -> Measure:

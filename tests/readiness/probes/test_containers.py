@@ -167,3 +167,120 @@ def test_restarts_are_not_measured_where_docker_inspect_says_nothing(tmp_path: P
     context = docker(tmp_path, f'if [ "$1" = inspect ]; then exit 1; else cat {tmp_path}/ps; fi')
     found = probe_containers(ContainersProbe(None, None, ("web",), 0.01), context)
     assert (found.outcome, found.measures["restarts"].value) == ("answered", None)
+
+
+def replica(number: int) -> dict[str, object]:
+    return {**COMPOSE, "ID": f"id{number}", "Name": f"app-web-{number}"}
+
+
+def looked(number: int, restarts: int | None, state: str = "running", code: int = 0) -> dict[str, object]:
+    return {
+        "Id": f"id{number}f00", "Name": f"/app-web-{number}",
+        "State": {"Status": state, "ExitCode": code},
+        **({} if restarts is None else {"RestartCount": restarts}),
+    }  # fmt: skip
+
+
+def watched(
+    folder: Path, listings: list[list[dict[str, object]]], looks: list[list[dict[str, object]]]
+) -> Evidence:
+    """What the probe says where docker answers so, the last answer for ever."""
+    for name, answers in (("ps", listings), ("inspect", looks)):
+        for number in range(1, 4):
+            answer = answers[min(number, len(answers)) - 1]
+            (folder / f"{name}{number}").write_text(json.dumps(answer))
+            (folder / f"{name}{number}.code").write_text(str(int(len(answer) < len(listings[0]))))
+    script = (
+        f'name=inspect; [ "$1" = inspect ] || name=ps; cd {folder}; echo x >> $name.asked; '
+        "n=$(wc -l < $name.asked); cat $name$n; [ $name = ps ] || exit $(cat $name$n.code)"
+    )
+    return probe_containers(ContainersProbe(None, None, ("web",), 0.01), docker(folder, script))
+
+
+BOTH = [[replica(1), replica(2)]]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "outcome", "issues", "restarts"),
+    [
+        ((40, 0), (41, 0), "answered",
+         ("web (app-web-1): restarted 1 times within 0.01 s", "web (app-web-1): restarted 41 times"), 41),
+        ((0, 3), (0, 3), "answered", ("web (app-web-2): restarted 3 times",), 3),
+        ((1, 2), (1, 3), "answered",
+         ("web (app-web-2): restarted 1 times within 0.01 s", "web (app-web-1): restarted 1 times",
+          "web (app-web-2): restarted 3 times"), 4),
+        ((0, 0), (0, 0), "answered", (), 0),
+    ],
+)  # fmt: skip
+def test_each_replica_of_a_service_is_held_against_itself(
+    tmp_path: Path,
+    first: tuple[int, int],
+    second: tuple[int, int],
+    outcome: str,
+    issues: tuple[str, ...],
+    restarts: int,
+) -> None:
+    # The engine names its containers in any order.
+    looks = [[looked(1, first[0]), looked(2, first[1])], [looked(2, second[1]), looked(1, second[0])]]
+    found = watched(tmp_path, BOTH, looks)
+    assert (found.outcome, found.issues) == (outcome, issues)
+    assert found.measures["restarts"].value == restarts
+
+
+def test_a_replica_that_exits_between_the_looks_takes_its_service_down(tmp_path: Path) -> None:
+    looks = [[looked(1, 0), looked(2, 0)], [looked(1, 0, "exited", 137), looked(2, 0)]]
+    found = watched(tmp_path, BOTH, looks)
+    assert (found.outcome, found.said) == ("failed", "web (app-web-1): exited (exit code 137)")
+    assert (found.measures["running"].value, found.measures["restarts"].value) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("then", "outcome", "said"),
+    [
+        ([replica(1)], "answered", "1 of 1 services run, by docker compose ps"),
+        ([replica(1), replica(3)], "answered", "1 of 1 services run, by docker compose ps"),
+        ([replica(1), {**replica(3), "State": "exited"}], "failed", "web (app-web-3): exited (exit code 0)"),
+        ([replica(1), {**replica(2), "State": "dead"}], "failed", "web (app-web-2): dead (exit code 0)"),
+        ([{**replica(3), "ID": "", "State": "exited"}, {**replica(4), "ID": ""}], "failed",
+         "web (app-web-3): exited (exit code 0)"),
+        ([], "failed", "web: no container"),
+    ],
+)  # fmt: skip
+def test_the_engine_is_asked_again_where_a_container_is_gone(
+    tmp_path: Path, then: list[dict[str, object]], outcome: str, said: str
+) -> None:
+    found = watched(tmp_path, [*BOTH, then], [[looked(1, 2), looked(2, 0)], [looked(1, 2)]])
+    assert (found.outcome, found.said) == (outcome, said)
+    assert "web: a container was removed or replaced meanwhile" in found.issues
+    restarts = found.measures["restarts"]
+    if replica(1) in then and len(then) == 2:
+        assert (restarts.value, restarts.bound) == (None, (2, None))
+        assert "removed or replaced" in restarts.reason
+
+
+def test_restarts_that_docker_inspect_does_not_tell_are_not_measured(tmp_path: Path) -> None:
+    found = watched(tmp_path, BOTH, [[looked(1, None), looked(2, 1)]])
+    restarts = found.measures["restarts"]
+    assert (restarts.value, restarts.bound, bool(restarts.reason)) == (None, (1, None), True)
+
+
+def test_a_replica_in_a_file_is_told_apart_too(tmp_path: Path) -> None:
+    found = asked(tmp_path, [replica(1), {**replica(2), "State": "exited", "ExitCode": 1}])
+    assert (found.outcome, found.said) == ("failed", "web (app-web-2): exited (exit code 1)")
+    assert found.measures["running"].value == 0
+
+
+@pytest.mark.parametrize("inspected", [False, True])
+def test_only_the_project_of_the_policy_is_judged_in_a_file(tmp_path: Path, *, inspected: bool) -> None:
+    def one(project: str, state: str) -> dict[str, object]:
+        if not inspected:
+            return {**COMPOSE, "Project": project, "State": state}
+        labels = {"com.docker.compose.service": "web", "com.docker.compose.project": project}
+        return {"Id": project, "State": {"Status": state}, "Config": {"Labels": labels}}
+
+    (tmp_path / "ps.json").write_text(json.dumps([one("staging", "running"), one("prod", "exited")]))
+    context = ProbeContext(tmp_path, {}, tmp_path, 1e18)
+    for project, outcome in (("staging", "answered"), ("prod", "failed"), ("else", "failed")):
+        assert probe_containers(ContainersProbe("ps.json", project, ("web",)), context).outcome == outcome
+    with pytest.raises(NotProbedError, match=r"in more than one project \(prod, staging\)"):
+        probe_containers(ContainersProbe("ps.json", None, ("web",)), context)

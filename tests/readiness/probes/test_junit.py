@@ -151,3 +151,89 @@ def test_attempts_of_a_test_are_one_test_and_its_last_one_counts(tmp_path: Path)
 def test_tests_of_one_name_are_as_many_as_their_suite_counts(tmp_path: Path) -> None:
     write(tmp_path, passed(1) * 3, attributes="tests='3'")
     assert numbers(asked(tmp_path))["passed"] == 3
+
+
+UNLISTED = [
+    # A file that could not be loaded, as Jest and others write it: a suite that lists nothing.
+    ("<testsuite tests='0' errors='1'/>", {"should_run": 4, "passed": 3, "errors": 1}),
+    ("<testsuite errors='1'><error message='no database'/></testsuite>", {"should_run": 4, "errors": 1}),
+    ("<testsuite tests='0' failures='2'/>", {"should_run": 5, "passed": 3, "failed": 2}),
+    # What is not listed failed as counted; the rest of it did not run.
+    ("<testsuite tests='5' failures='2' errors='1'/>", {"failed": 2, "errors": 1, "not_collected": 2}),
+    ("<testsuite tests='2' skipped='2' disabled='2'/>", {"should_run": 5, "skipped": 2}),
+    # A failure is one of the tests that a suite counts, so that it lists them as passed wrongly.
+    ("<testsuite tests='3' failures='2'>{3}</testsuite>", {"should_run": 6, "passed": 4, "failed": 2}),
+    ("<testsuite failures='2'>{3}</testsuite>", {"should_run": 8, "passed": 6, "failed": 2}),
+    # An error may be one of no test.
+    ("<testsuite tests='3' errors='1'>{3}</testsuite>", {"should_run": 7, "passed": 6, "errors": 1}),
+    ("<testsuite tests='1' failures='1'><testcase name='a'><rerunFailure/></testcase></testsuite>",
+     {"should_run": 4, "passed": 3, "failed": 1}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("suite", "right"), UNLISTED)
+def test_what_a_suite_counts_as_wrong_but_does_not_list_is_wrong(
+    tmp_path: Path, suite: str, right: dict[str, int]
+) -> None:
+    good = f"<testsuite name='good' tests='3' errors='0' failures='0'>{passed(3)}</testsuite>"
+    (tmp_path / "junit.xml").write_text(f"<testsuites>{good}{suite.replace('{3}', passed(3))}</testsuites>")
+    found = asked(tmp_path)
+    told = numbers(found)
+    assert {name: told.get(name) for name in right} == right
+    assert (told["passed.ratio"] or 0) < 1
+    assert found.issues
+    assert any("counted in the file, but not listed there as such" in line for line in found.lines)
+
+
+@pytest.mark.parametrize("where", ["testsuites", "testsuite"])
+def test_totals_of_an_outer_suite_hold_those_of_its_inner_ones(tmp_path: Path, where: str) -> None:
+    inner = (
+        f"<testsuite tests='4' failures='1' errors='1' skipped='0'>{passed(2)}"
+        "<testcase name='f' time='1'><failure/></testcase><testcase name='e' time='1'><error/></testcase>"
+        "</testsuite><testsuite tests='0' errors='1'/>"
+    )
+    for errors, all_errors in ((1, 2), (2, 2), (3, 3)):
+        counted = f"tests='4' failures='1' errors='{errors}'"
+        (tmp_path / "junit.xml").write_text(f"<{where} {counted}>{inner}</{where}>")
+        assert numbers(asked(tmp_path)) == {
+            "should_run": 3 + all_errors, "passed": 2, "failed": 1, "errors": all_errors,
+            "passed.ratio": pytest.approx(2 / (3 + all_errors)),
+        }  # fmt: skip
+
+
+FAILS = "<testcase name='a' time='1'><failure/><failure/></testcase>"
+
+
+@pytest.mark.parametrize(
+    ("cases", "attributes", "right"),
+    [
+        # Some count an error as a failure, some each failure of one test.
+        ("<testcase name='a'><error/></testcase>", "tests='1' failures='1'", {"errors": 1}),
+        (FAILS, "tests='1' failures='2'", {"failed": 1}),
+        # An earlier attempt that failed is counted by some, and the test passed.
+        (FAILS + "<testcase name='a' time='1'/>", "tests='1' failures='2'", {"passed": 1, "repeated": 1}),
+        ("<testcase name='a' status='notrun'/>", "tests='1' skipped='1' disabled='1'", {"skipped": 1}),
+    ],
+)
+def test_what_is_listed_is_not_counted_again(
+    tmp_path: Path, cases: str, attributes: str, right: dict[str, int]
+) -> None:
+    write(tmp_path, cases, attributes=attributes)
+    found = numbers(asked(tmp_path))
+    found.pop("passed.ratio", None)
+    assert found == {"should_run": 1, **right}
+
+
+@pytest.mark.parametrize(
+    ("said", "what"),
+    [("status='failed'", "failed"), ("result='Failure'", "failed"), ("result='suppressed'", "skipped")],
+)
+def test_a_test_whose_status_says_that_it_did_not_pass_did_not(tmp_path: Path, said: str, what: str) -> None:
+    write(tmp_path, f"<testcase name='a' time='1' {said}/>" + passed(1))
+    assert numbers(asked(tmp_path)) == {"should_run": 2, "passed": 1, what: 1, "passed.ratio": 0.5}
+
+
+def test_suites_inside_elements_that_are_none_are_read(tmp_path: Path) -> None:
+    inner = "<group><testsuite tests='2' errors='1'><testcase name='a' time='1'/></testsuite></group>"
+    (tmp_path / "junit.xml").write_text(f"<testsuites>{inner}</testsuites>")
+    assert numbers(asked(tmp_path)) == {"should_run": 2, "passed": 1, "errors": 1, "passed.ratio": 0.5}

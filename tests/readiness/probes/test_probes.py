@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from loadtest.judge.generator_delay import COUNTS
+from loadtest.judge.matching_doubts import CONTRADICTED, UNASKED, UNMATCHED, UNSURE
 from loadtest.judge.threshold_measurement import of_all_due
 from loadtest.plan.threshold import plain_names
 from loadtest.readiness.evidence import Evidence, distribution
@@ -38,6 +39,7 @@ from loadtest.readiness.probes.redis import command, probe_redis
 from loadtest.readiness.probes.resources import probe_resources
 from loadtest.readiness.probes.tcp import probe_tcp
 from loadtest.readiness.probes.websocket import of_manifest, probe_websocket
+from loadtest.readiness.verdict import assess
 from tests.end_to_end.parts import sqlite_file
 from tests.readiness.made import policy
 
@@ -165,6 +167,14 @@ def test_a_credential_that_is_missing_is_ours(tmp_path: Path) -> None:
             probe_http(HttpProbe(f"http://127.0.0.1:{port}/"), context(tmp_path))
         wanted = probe_http(HttpProbe(f"http://127.0.0.1:{port}/", statuses=(401,)), context(tmp_path))
     assert (caught.value.error, wanted.outcome) == ("credential", "answered")
+
+
+def test_an_answer_that_does_not_name_its_release_is_not_of_the_release(tmp_path: Path) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s"
+    named, silent = (head % (len(body), body) for body in (b'{"v": "1.4.2"}', b"{}"))
+    with answering(named, silent, named) as port:
+        probe = HttpProbe(f"http://127.0.0.1:{port}/", samples=3, release="v")
+        assert probe_http(probe, context(tmp_path)).release == ("1.4.2", "")
 
 
 def test_user_and_password_of_a_url_are_sent_whatever_signs_they_have(tmp_path: Path) -> None:
@@ -312,7 +322,7 @@ def manifest(outcome: str, ready: int = 10, complete: int = 20) -> dict[str, obj
             "turns": {"due": 20, "complete": complete}, "events": {"sent": 20, "received": 100, "lost": None},
             "measured": {
                 "turns": {"due": 20, "complete": complete},
-                "events": {"expected": 100, "matched": 99, "received": 99, "unmatched": 1},
+                "events": {"expected": 100, "matched": 99, "received": 100, "unmatched": 1},
             },
         },
         "metrics": {"turn.first_event": {"unit": "ms", "n": 20, "p95": 120.0, "p99": None, "reasons": {}}},
@@ -362,7 +372,7 @@ def test_a_run_becomes_evidence() -> None:
     assert values["turn.first_event.p99"] is None
     assert found.measures["turn.first_event.p99"].reason
     assert (values["turns.complete.ratio"], values["events.matched.ratio"]) == (1, 0.99)
-    assert values["events.unmatched.ratio"] == pytest.approx(1 / 99)
+    assert values["events.unmatched.ratio"] == pytest.approx(1 / 100)
     assert (values["connections.ready.peak"], values["rates.turns_per_s"]) == (10, None)
     assert found.measures["rates.turns_per_s"].reason == "too short"
     assert "(SIMULATED)" in found.lines[0]
@@ -395,6 +405,59 @@ def test_turns_that_were_never_answered_are_the_slowest() -> None:
     assert measures["turn.first_event.p95"].text("ms") == "above every limit"
     assert measures["answered.ratio"].value == 0.4
     assert json.loads(json.dumps(asdict(measures["turn.first_event.p95"])))["bound"][0] > 1e28
+
+
+def test_a_run_without_a_verdict_is_unknown_and_one_that_failed_otherwise_missed_it() -> None:
+    for verdict in (None, {}, {"outcome": None}, {"outcome": "passed"}):
+        found = of_manifest(manifest("pass") | {"verdict": verdict}, 0.0)
+        assert (found.outcome, found.at, dict(found.measures)) == ("unasked", None, {})
+    run: Any = manifest("fail")
+    run["verdict"] |= {"thresholds": [], "reason": "The target flooded loadtest."}
+    found = of_manifest(run, 0.0)
+    assert (found.outcome, found.missed) == ("answered", ("verdict",))
+    assert found.issues == ("verdict pass was missed: The target flooded loadtest.",)
+
+
+@pytest.mark.parametrize(
+    ("counted", "why"),
+    [
+        ({"events": {"order_unsure": 2}}, UNSURE),
+        ({"events": {"unmatched": 2}}, UNMATCHED),
+        ({"turns": {"ends_unasked": 1}}, UNASKED),
+        ({"turns": {"failed_by": {"interleaved": 1}}}, CONTRADICTED),
+    ],
+)
+@pytest.mark.parametrize("unbounded", [False, True])
+def test_times_that_may_belong_to_other_turns_are_not_measured(
+    counted: dict[str, dict[str, object]], why: str, *, unbounded: bool
+) -> None:
+    run: Any = manifest("pass")
+    run["metrics"]["turn.completion"] = run["metrics"]["turn.first_event"]
+    run["metrics"]["connect.ready"] = run["metrics"]["turn.first_event"]
+    if unbounded:
+        row = {"unit": "ms", "n": 20, "answered": 8, "p95": None, "unbounded": ["p95"]}
+        run["of_due"] = {"turn.first_event": row}
+    for name, more in counted.items():
+        run["counts"]["measured"][name] |= more
+    measures = of_manifest(run, 0.0).measures
+    for name in ("turn.first_event.p95", "turn.completion.p95"):
+        assert (measures[name].value, measures[name].bound, measures[name].reason) == (None, None, why)
+    assert measures["connect.ready.p95"].value == 120, "no event of a turn is in it"
+    # Other ends may have ended a turn, so that fewer were complete.
+    bound = (0.0, 1.0) if why == UNASKED else None
+    for name in ("turns.complete.ratio", "answered.ratio"):
+        assert (measures[name].value, measures[name].bound) == (None if bound else 1.0, bound)
+
+
+def test_too_few_complete_turns_are_too_few_also_where_they_are_in_doubt(tmp_path: Path) -> None:
+    text = '[components.chat]\nprobe = "websocket"\nscenario = "chat.toml"\n'
+    for complete, status in ((8, "down"), (18, "unknown"), (20, "unknown")):
+        run: Any = manifest("pass", complete=complete)
+        run["verdict"]["thresholds"] = []
+        run["counts"]["measured"]["turns"] |= {"ends_unasked": 5}
+        found = of_manifest(run, 0.0)
+        rows = assess(policy(tmp_path, text), {"chat": found}, id="", at=found.at or 0.0).components
+        assert rows[0].status == status, rows[0].why
 
 
 def test_a_run_without_turns_is_answered_by_the_connections_that_became_ready() -> None:
