@@ -18,7 +18,7 @@ from loadtest.keep import folder
 from loadtest.keep.bounded import MIB, read_whole
 from loadtest.keep.json import unbearable
 from loadtest.keep.manifest import SCHEMA
-from loadtest.keep.settings_shape import Settings
+from loadtest.keep.settings_shape import StoredSettings
 
 JsonObject = dict[str, Any]
 Number = float | None
@@ -32,7 +32,7 @@ class _Scenario(msgspec.Struct):
     question: str | None = None
     path: str | None = None
     sha256: str | None = None
-    settings: Settings = msgspec.field(default_factory=Settings)
+    settings: StoredSettings = msgspec.field(default_factory=StoredSettings)
 
 
 class _Threshold(msgspec.Struct):

@@ -100,7 +100,7 @@ class _Part(msgspec.Struct):
     chaos: _Chaos | None = None
 
 
-class Settings(_Part):
+class StoredSettings(_Part):
     """The settings of a run."""
 
     thresholds: JsonObject | None = None
