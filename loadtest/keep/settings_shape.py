@@ -116,7 +116,7 @@ class StoredSettings(_Part):
         for each in (self.thresholds, *(stage.thresholds for part in self._parts for stage in _stages(part))):
             _check_thresholds(each or {})
         for name in (self.compare and self.compare.primary) or ():
-            resolve(name)
+            _check(resolve, "compare.primary", name)
         for part in self._parts:
             for stage in _stages(part):
                 _check(parse_duration, "load.stages: `for`", stage.lasts)
