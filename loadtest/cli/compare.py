@@ -176,12 +176,13 @@ def _noise_file(results: Path, newest: Manifest) -> Path:
 def _known_noise(results: Path, newest: Manifest) -> dict[str, float]:
     """Spreads by metric that were learned from runs of the same plan on the same machine."""
     from loadtest.judge.noise_floor import learned
+    from loadtest.keep.bounded import MIB, read_whole
     from loadtest.keep.json import parsed
 
     if not newest:
         return {}
     try:
-        kept = parsed(_noise_file(results, newest).read_text("utf-8"))
+        kept = parsed(read_whole(_noise_file(results, newest), MIB))
     except (OSError, ValueError):
         return {}
     return learned(kept, newest)

@@ -340,7 +340,7 @@ class _JsonAnswer:
         for key in place.split("."):
             if isinstance(node, dict):
                 node = node.get(key)
-            elif isinstance(node, list) and key.isdigit() and int(key[:9]) < len(node):
+            elif isinstance(node, list) and key.isdecimal() and int(key[:9]) < len(node):
                 node = node[int(key[:9])]
             else:
                 return None

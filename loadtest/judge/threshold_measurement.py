@@ -30,6 +30,7 @@ from loadtest.plan.threshold import (
     DELIVERY_RATIOS,
     Threshold,
     of_kind,
+    percentile,
     split_kind,
     split_metric,
     split_population,
@@ -460,7 +461,11 @@ def _health(manifest: Manifest, name: str, statistic: str) -> Measurement:
         shown = _AMOUNTS.get(str(found.get("unit")), format_number)
         least = "" if bound is None or value is None else f"at least {shown(value)}: "
         return Measurement(None, n, f"{least}{found.get('reason')}", bound)
-    return Measurement(value, n, None if value is not None else too_few(statistic, n))
+    if value is not None:
+        return Measurement(value, n)
+    # Only a percentile may be missing; of any other the file was damaged.
+    few = percentile(statistic) is not None
+    return Measurement(None, n, too_few(statistic, n) if few else f"the run does not say its {statistic}")
 
 
 def _generator(manifest: Manifest) -> Measurement:

@@ -14,13 +14,19 @@ from pathlib import Path
 
 from loadtest.keep import folder, hlog, interval_rows
 from loadtest.keep.atomic import write_whole
+from loadtest.keep.bounded import lines_of
 from loadtest.keep.interval_rows import Exact, Row
 from loadtest.measure.histogram import Histogram
 
 AT_ONCE = 256
 """Histograms of one tag that are decoded together."""
 
-_MADE_OF = re.compile(rb"#\[Sum of (\d+) bytes of histograms and (\d+) bytes of intervals\]")
+MOST_TAGS = 4096
+"""Histograms of a second, or of the whole run. Eight populations with 16 kinds of turn each have 3,300."""
+
+_HEAD_BYTES = 4096
+
+_MADE_OF = re.compile(rb"#\[Sum of (\d{1,18}) bytes of histograms and (\d{1,18}) bytes of intervals\]")
 
 Group = tuple[Row, dict[str, bytes]]
 """A second's row, and the payload of each of its histograms by tag."""
@@ -36,8 +42,10 @@ def read_groups(path: Path, *, closed: bool) -> Iterator[Group]:
         (path / folder.INTERVALS).open("rb") as intervals,
         (path / folder.HISTOGRAMS).open("rb") as histograms,
     ):
-        lines = hlog.read_lines(histograms)
-        for row in interval_rows.read_rows(intervals):
+        lines = hlog.read_lines(lines_of(histograms))
+        for row in interval_rows.read_rows(lines_of(intervals)):
+            if len(row.histograms) > MOST_TAGS:
+                raise ValueError(f"second {row.second} has {len(row.histograms):,} histograms, too many")
             found = list(islice(lines, len(row.histograms)))
             if len(found) < len(row.histograms) and closed:
                 raise ValueError(
@@ -65,9 +73,11 @@ class Sum:
         """Add a second.
 
         Raises:
-            ValueError: one of its histograms is damaged.
+            ValueError: one of its histograms is damaged, or the run has too many.
         """
         row, payloads = group
+        if len(self._exact.keys() | payloads.keys()) > MOST_TAGS:
+            raise ValueError(f"the run has more than {MOST_TAGS:,} histograms by name, too many")
         for tag, payload in payloads.items():
             self._exact.setdefault(tag, []).append(row.histograms[tag])
             waiting = self._waiting.setdefault(tag, [])
@@ -104,9 +114,10 @@ def read_sum(path: Path) -> dict[str, Histogram] | None:
     """The sums by tag, with bucket edges for ends; None where missing, damaged, or of other files."""
     if _summed(path) != _sizes(path):
         return None
-    lines = (path / folder.TOTALS).read_bytes().splitlines(keepends=True)
     try:
-        return {line.tag: Histogram.decode(hlog.raw(line.payload)) for line in hlog.read_lines(lines)}
+        with (path / folder.TOTALS).open("rb") as file:
+            lines = list(islice(hlog.read_lines(lines_of(file)), MOST_TAGS))
+        return {line.tag: Histogram.decode(hlog.raw(line.payload)) for line in lines}
     except ValueError:
         return None
 
@@ -127,7 +138,10 @@ def check_whole(path: Path) -> None:
 def _summed(path: Path) -> tuple[int, int] | None:
     """The lengths of the two files that the sums were made of; None where there are no sums."""
     file = path / folder.TOTALS
-    found = _MADE_OF.search(file.read_bytes()) if file.exists() else None
+    if not file.exists():
+        return None
+    with file.open("rb") as source:
+        found = _MADE_OF.search(source.read(_HEAD_BYTES))
     return (int(found[1]), int(found[2])) if found else None
 
 

@@ -6,10 +6,13 @@ from pathlib import Path
 
 from loadtest.errors import ConfigError
 from loadtest.keep.atomic import write_whole
+from loadtest.keep.bounded import read_whole
 from loadtest.keep.find import holds_run, is_folder_name, list_runs
 
 MARK = "baseline"
 """A file beside the runs that holds the id of the marked one."""
+
+MOST_BYTES = 4096
 
 
 def mark(results: Path, run: Path) -> None:
@@ -33,7 +36,7 @@ def mark(results: Path, run: Path) -> None:
 def marked(results: Path) -> Path | None:
     """The folder of the baseline; None where none was marked, or the marked run is gone."""
     try:
-        name = (results / MARK).read_text("utf-8").strip()
+        name = read_whole(results / MARK, MOST_BYTES).decode().strip()
     except (OSError, ValueError):
         return None
     return results / name if is_folder_name(name) and holds_run(results / name) else None

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from string import digits
 from typing import Any
 
 from loadtest.errors import ConfigError
@@ -16,6 +17,8 @@ from loadtest.keep import folder
 from loadtest.keep.manifest_reader import decoded_manifest
 
 LATEST = "latest"
+
+_NUMERALS = re.compile(r"([0-9]+)")
 
 Warn = Callable[[str], object]
 
@@ -87,7 +90,7 @@ def stored_runs(results: Path) -> StoredRuns:
     return StoredRuns(tuple(sorted(found, key=_age)), tuple(unreadable))
 
 
-def _age(run: StoredRun) -> tuple[str, list[tuple[int, Any]]]:
+def _age(run: StoredRun) -> tuple[str, list[tuple[int, int, str]]]:
     return run.started, _natural(run.id)
 
 
@@ -214,9 +217,15 @@ def holds_run(path: Path) -> bool:
         return False
 
 
-def _natural(name: str) -> list[tuple[int, Any]]:
-    """A key that sorts -2 before -10."""
-    return [(0, int(part)) if part.isdigit() else (1, part) for part in re.split(r"(\d+)", name) if part]
+def _natural(name: str) -> list[tuple[int, int, str]]:
+    """A key that sorts -2 before -10. Others name folders too: only digits of ASCII count, however many."""
+    return [_numeral(part) if part[0] in digits else (1, 0, part) for part in _NUMERALS.split(name) if part]
+
+
+def _numeral(text: str) -> tuple[int, int, str]:
+    """Sorts as its number does, which is not made: ``int`` refuses thousands of digits."""
+    known = text.lstrip("0")
+    return 0, len(known), known
 
 
 def _nearest(ref: str, runs: list[StoredRun]) -> str:

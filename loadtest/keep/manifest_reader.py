@@ -6,48 +6,25 @@ on its sections being tables, its lists being lists, and its numbers being numbe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from loadtest.errors import ConfigError
+from loadtest import catalog
+from loadtest.errors import ConfigError, Exit
 from loadtest.keep import folder
+from loadtest.keep.bounded import MIB, read_whole
 from loadtest.keep.json import unbearable
 from loadtest.keep.manifest import SCHEMA
-from loadtest.plan.threshold import TURNED_OFF, parse_threshold
+from loadtest.keep.settings_shape import StoredSettings
 
 JsonObject = dict[str, Any]
 Number = float | None
 
-
-class _Stage(msgspec.Struct):
-    thresholds: JsonObject | None = None
-
-
-class _LoadSettings(msgspec.Struct):
-    stages: list[_Stage] | None = None
-
-
-class _PopulationSettings(msgspec.Struct):
-    load: _LoadSettings | None = None
-
-
-class _Settings(msgspec.Struct):
-    """Of the settings what verdicts are made of again."""
-
-    thresholds: JsonObject | None = None
-    load: _LoadSettings | None = None
-    population: list[_PopulationSettings] | None = None
-
-    @property
-    def every_threshold(self) -> Iterator[tuple[str, Any]]:
-        """The thresholds of the run, of its stages and of its populations' stages, as they are written."""
-        loads = (self.load, *(each.load for each in self.population or ()))
-        stages = [stage for load in loads if load is not None for stage in load.stages or ()]
-        for table in (self.thresholds, *(stage.thresholds for stage in stages)):
-            yield from (table or {}).items()
+MOST_BYTES = 16 * MIB
+"""A manifest with every section has 100 KB."""
 
 
 class _Scenario(msgspec.Struct):
@@ -55,7 +32,7 @@ class _Scenario(msgspec.Struct):
     question: str | None = None
     path: str | None = None
     sha256: str | None = None
-    settings: _Settings = msgspec.field(default_factory=_Settings)
+    settings: StoredSettings = msgspec.field(default_factory=StoredSettings)
 
 
 class _Threshold(msgspec.Struct):
@@ -71,12 +48,18 @@ class _Threshold(msgspec.Struct):
 
 class _Verdict(msgspec.Struct):
     outcome: str | None = None
-    exit_code: int | None = None
+    exit_code: Exit | None = None
     reason: str | None = None
     thresholds: list[_Threshold] = []
 
 
+class _Sampled(msgspec.Struct):
+    sampled: list[str] | None = None
+    reasons: JsonObject | None = None
+
+
 class _Target(msgspec.Struct):
+    health: _Sampled | None = None
     url: str | None = None
     address: str | None = None
     simulated: bool = False
@@ -108,6 +91,12 @@ class _Metric(msgspec.Struct):
     upper_bound: bool = False
     at_most: dict[str, Number] = {}
     ci95_scope: str = ""
+
+
+class _TimesOfDue(_Metric):
+    """A metric of all turns due; ``unbounded`` names what falls on those that were never answered."""
+
+    unbounded: list[str] | None = None
 
 
 class _Rate(msgspec.Struct):
@@ -145,7 +134,7 @@ class _Population(msgspec.Struct):
     metrics: dict[str, _Metric] = {}
     counts: dict[str, dict[str, Any]] = {}
     rates: dict[str, _Rate] = {}
-    of_due: JsonObject = {}
+    of_due: dict[str, _TimesOfDue] = {}
     generator: JsonObject = {}
     unmeasured: dict[str, str] = {}
 
@@ -178,6 +167,7 @@ class _Shape(msgspec.Struct):
     pruned: _Pruned | None = None
     merged: list[_Part] | None = None
     populations: dict[str, _Population] = {}
+    of_due: dict[str, _TimesOfDue] = {}
 
 
 def decoded_manifest(run_folder: Path) -> dict[str, Any]:
@@ -188,7 +178,7 @@ def decoded_manifest(run_folder: Path) -> dict[str, Any]:
     """
     file = run_folder / folder.RUN
     try:
-        manifest = msgspec.json.decode(file.read_bytes())
+        manifest = msgspec.json.decode(read_whole(file, MOST_BYTES))
     except FileNotFoundError:
         raise ConfigError(f'"{run_folder}" is not the folder of a run: {folder.RUN} is missing') from None
     except RecursionError:
@@ -204,9 +194,7 @@ def decoded_manifest(run_folder: Path) -> dict[str, Any]:
     if why := unbearable(found):
         raise ConfigError(f"{file} cannot be read: {why}")
     try:
-        shape = msgspec.convert(found, _Shape)
-        for name, written in shape.scenario.settings.every_threshold:
-            _read_threshold(name, written)
+        msgspec.convert(found, _Shape).scenario.settings.check()
     except (msgspec.ValidationError, ValueError) as problem:
         raise ConfigError(f"{file} cannot be read: {problem}") from None
     if odd := _odd_count(found.get("counts", {}), "counts"):
@@ -215,17 +203,6 @@ def decoded_manifest(run_folder: Path) -> dict[str, Any]:
     found.setdefault("target", {})
     found.setdefault("load", {})
     return found
-
-
-def _read_threshold(name: str, written: Any) -> None:
-    """Read a threshold as who judges the run again will read it.
-
-    Raises:
-        ValueError: it is none.
-    """
-    for expression in written if isinstance(written, list) else [written]:
-        if written != TURNED_OFF:
-            parse_threshold(name, str(expression), None)
 
 
 def _odd_count(groups: JsonObject, before: str) -> str:
@@ -243,11 +220,17 @@ def _odd_count(groups: JsonObject, before: str) -> str:
     return ""
 
 
+@functools.cache
+def _plain_counts(group: str) -> frozenset[str]:
+    """The counts of a group that are numbers, and not split by what they are of."""
+    return frozenset(catalog.keys(group))
+
+
 def _counts(group: str, name: str, found: Any) -> bool:
     """Whether it is a count, or some by what they are of. One of events may be null: it is not known."""
     if name == "unmeasured":
         return isinstance(found, dict)
-    if isinstance(found, dict):
+    if isinstance(found, dict) and name not in _plain_counts(group):
         return all(type(n) is int and n >= 0 for n in found.values())
     if group == "compression" and name.endswith("_ratio"):
         return type(found) in {int, float} and found >= 0

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from loadtest.errors import ConfigError
-from loadtest.keep import folder
 from loadtest.keep.baseline import marked
 from loadtest.keep.find import stored_run
+from loadtest.keep.manifest_reader import decoded_manifest
 
 LOOKED_AT = 20
 """Folders that are looked at, newest first: a results folder may hold thousands, and a screen waits."""
@@ -47,7 +46,6 @@ def _fits(path: Path, scenario: str) -> bool:
 
 def _read(what: str, path: Path) -> tuple[str, dict[str, Any]] | None:
     try:
-        found = json.loads((path / folder.RUN).read_bytes())
-    except (OSError, ValueError):
+        return what, decoded_manifest(path)
+    except ConfigError:
         return None
-    return (what, found) if isinstance(found, dict) else None

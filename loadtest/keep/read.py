@@ -14,6 +14,7 @@ import numpy.typing as npt
 from loadtest.errors import ConfigError
 from loadtest.keep import folder, hlog, interval_rows
 from loadtest.keep.aggregate import Group, Sum, check_whole, read_groups, read_sum
+from loadtest.keep.bounded import lines_of
 from loadtest.keep.manifest import COMPLETE, CUT_SHORT, INTERRUPTED, RUNNING
 from loadtest.keep.manifest_reader import decoded_manifest
 from loadtest.keep.slowest import read_slowest
@@ -74,6 +75,7 @@ class Run:
 
         Turns and frames are not among them; see ``turns`` and ``slowest``. The histograms of ``step`` seconds
         are decoded together, which takes a fraction of the time: the last of these seconds has their sum.
+        Steps are counted from ``first``, else from the first second that is there.
 
         Raises:
             ConfigError: the run's files are damaged, or were pruned.
@@ -85,7 +87,7 @@ class Run:
                 for row, payloads in self._groups()
                 if _within(row.second, first, last)
             )
-            yield from _summed(wanted, step) if step > 1 else map(_interval, wanted)
+            yield from _summed(wanted, step, first) if step > 1 else map(_interval, wanted)
 
     def turns(self) -> npt.NDArray[np.void]:
         """The turn table, of dtype ``measure.interval.TURN``: by ``seq``, or in order of ending where cut.
@@ -128,8 +130,8 @@ class Run:
 
     def _rows(self) -> Iterator[interval_rows.Row]:
         if (self.path / folder.INTERVALS).exists():
-            with (self.path / folder.INTERVALS).open("rb") as source:
-                yield from interval_rows.read_rows(source)
+            with self._blaming(folder.INTERVALS), (self.path / folder.INTERVALS).open("rb") as source:
+                yield from interval_rows.read_rows(lines_of(source))
 
     def _totals_of_sum(self) -> Totals | None:
         """From the sums made when the run was closed; None where they do not fit what is there."""
@@ -161,7 +163,7 @@ class Run:
 
     def _written_turns(self) -> npt.NDArray[np.void]:
         """Rows of the turns of those seconds that are there whole; a run that was closed has no others."""
-        return read_turns(self.path / folder.TURNS)[: sum(row.turns_kept for row in self._rows())]
+        return read_turns(self.path / folder.TURNS, sum(row.turns_kept for row in self._rows()))
 
     def _observe_sampling(self) -> None:
         with self._blaming(folder.TURNS):
@@ -225,9 +227,11 @@ def _decoded(row: interval_rows.Row, tag: str, payload: bytes) -> Histogram:
     return interval_rows.exact(Histogram.decode(hlog.raw(payload)), [row.histograms[tag]])
 
 
-def _summed(groups: Iterable[Group], step: int) -> Iterator[Interval]:
-    """Every second; those of a step, counted from the first one, have their histograms in its last."""
-    begun: int | None = None
+def _summed(groups: Iterable[Group], step: int, begun: int | None) -> Iterator[Interval]:
+    """Every second; those of a step, counted from ``begun``, have their histograms in its last.
+
+    Where seconds are out of order, a step may come in several pieces, each with a sum of its own.
+    """
 
     def step_of(group: Group) -> int:
         nonlocal begun

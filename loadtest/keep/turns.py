@@ -9,6 +9,7 @@ scrambled ``seq`` ends in k zero bits, with the smallest k that leaves at most `
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,6 +20,10 @@ from loadtest.keep.atomic import replacing
 from loadtest.measure.interval import TURN, known_turns
 
 MAX_TURNS = 1_000_000
+
+MOST_ROWS = 16 * MAX_TURNS
+"""Of a table that is not closed: about half of ``MAX_TURNS`` come with each doubling of the turns, and a run
+of 2**30 million turns would have so many."""
 
 Turns = npt.NDArray[np.void]
 
@@ -96,7 +101,7 @@ class TurnTable:
     def close(self) -> None:
         """Sort the file by ``seq`` and leave out what the sampling rule leaves out."""
         self._file.close()
-        rows, _ = sampled(read_turns(self.path), self._most)
+        rows, _ = sampled(read_turns(self.path, self._rows), self._most)
         rows = rows[np.argsort(rows["seq"], kind="stable")]
         with replacing(self.path) as beside, beside.open("wb") as file:
             file.write(head(len(rows)))
@@ -120,11 +125,11 @@ def sampling(turns: int, level: int) -> list[dict[str, Any]]:
     return [{"code": "turns_sampled", "numbers": {"turns": turns, "one_in": 2**level}}]
 
 
-def read_turns(path: Path) -> Turns:
-    """The whole rows of a table, also of one that was cut anywhere.
+def read_turns(path: Path, most: int = sys.maxsize) -> Turns:
+    """The first ``most`` of the whole rows of a table, also of one that was cut anywhere.
 
     Raises:
-        ValueError: the file is not a turn table.
+        ValueError: the file is not a turn table, or these are more rows than a run keeps.
     """
     with path.open("rb") as file:
         start = file.read(_HEAD_BYTES)
@@ -133,7 +138,11 @@ def read_turns(path: Path) -> Turns:
         file.seek(0)
         rows, layout = _claimed(file)
         whole = (path.stat().st_size - file.tell()) // layout.itemsize
-        turns = _as_now(np.fromfile(file, layout, min(rows, whole)))
+        # A negative number would mean all that there is.
+        wanted = max(0, min(rows, whole, most))
+        if wanted > MOST_ROWS:
+            raise ValueError(f"the file has {wanted:,} turns; no run keeps more than {MOST_ROWS:,}")
+        turns = _as_now(np.fromfile(file, layout, wanted))
     if not known_turns(turns):
         raise ValueError("the file contains a turn with an unknown phase or outcome")
     return turns

@@ -167,7 +167,7 @@ class ApiDocument:
         node: Any = self.root
         for part in ref.split("/")[1:]:
             key = unquote(part).replace("~1", "/").replace("~0", "~")
-            if isinstance(node, list) and key.isdigit() and int(key[:9]) < len(node):
+            if isinstance(node, list) and key.isdecimal() and int(key[:9]) < len(node):
                 node = node[int(key[:9])]
             elif isinstance(node, dict) and key in node:
                 node = node[key]

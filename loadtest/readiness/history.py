@@ -17,8 +17,10 @@ from typing import Any
 from loadtest.errors import ConfigError
 from loadtest.judge.manifest_access import section
 from loadtest.keep.atomic import write_whole
-from loadtest.keep.folder import make_folder
+from loadtest.keep.bounded import read_whole
+from loadtest.keep.folder import RUN, make_folder
 from loadtest.keep.json import json_text, parsed
+from loadtest.keep.manifest_reader import MOST_BYTES
 from loadtest.readiness.assessment import Assessment, from_plain
 from loadtest.readiness.policy import KEEP_RUNS_S, KEEP_S
 from loadtest.readiness.probes.websocket import RUN_LABEL
@@ -150,8 +152,8 @@ class History:
 def _asked_by(path: Path) -> str:
     """The policy and the component that a run was made for; empty for a run that a user started."""
     try:
-        found = json.loads((path / "run.json").read_text("utf-8"))
-    except ValueError:
+        found = parsed(read_whole(path / RUN, MOST_BYTES))
+    except (OSError, ValueError):
         return ""
     return str(found.get("asked_by") or "") if isinstance(found, dict) else ""
 

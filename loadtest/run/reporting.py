@@ -24,6 +24,7 @@ from loadtest.show.repeats import repeats
 from loadtest.show.report_formats import ViewsMissingError, write_views
 from loadtest.show.run import document
 from loadtest.show.runs_index import INDEX, write_index
+from loadtest.show.sanitize import printable
 from loadtest.show.short_run import short_document
 
 
@@ -77,9 +78,11 @@ def _write_index(run: Run) -> None:
         return
     try:
         write_index(run.path.parent)
-    except (LoadtestError, OSError) as error:
+    # The page is of other runs, which may be of others: nothing in them changes how this one ends.
+    except Exception as error:
         # The run has its own views; the page can be made again: loadtest runs html.
-        sys.stderr.write(f"loadtest: {INDEX} of the results folder could not be written: {error}\n")
+        why = str(error) if isinstance(error, LoadtestError | OSError) else repr(error)
+        sys.stderr.write(f"loadtest: {INDEX} of the results folder could not be written: {printable(why)}\n")
 
 
 def _histograms(run: Run) -> Mapping[str, Histogram]:

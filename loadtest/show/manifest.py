@@ -40,7 +40,7 @@ class ReadableRun(Protocol):
     ) -> Iterator[Interval]:
         """The seconds from ``first`` up to but not including ``last``, with histograms of these tags.
 
-        Those of ``step`` seconds, counted from the first one, may stand together in the last of them.
+        Those of ``step`` seconds, counted from ``first``, may stand together in the last of them.
         """
         ...
 

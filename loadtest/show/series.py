@@ -91,29 +91,30 @@ class Series:
     """Columns of equal length over bins of ``step_s`` seconds; NaN where nothing was measured in a bin.
 
     ``moves`` are those of the run's totals: every connection that became ready or stopped being so.
+    ``seconds`` are the first and the last one of ``intervals``, which may come in any order.
     """
 
-    def __init__(self, intervals: Iterable[Interval], moves: npt.NDArray[np.int64], step_s: int = 1) -> None:
+    def __init__(
+        self,
+        intervals: Iterable[Interval],
+        moves: npt.NDArray[np.int64],
+        seconds: tuple[int, int] | None,
+        step_s: int = 1,
+    ) -> None:
         self.step_s = step_s
         self.moves = moves
-        self.start_s = self.end_s = 0
-        self._bins: list[_Bin] = []
+        self.start_s, self.end_s = (seconds[0], seconds[1] + 1) if seconds else (0, 0)
+        self._bins = [_Bin() for _ in range(math.ceil((self.end_s - self.start_s) / step_s))]
         # Picture and chart ask for the same.
         self._percentiles: dict[tuple[str, str], Column] = {}
-        for second, same in itertools.groupby(intervals, key=lambda interval: interval.second):
-            if not self._bins:
-                self.start_s = second
-            self.end_s = second + 1
+        for _, same in itertools.groupby(intervals, key=lambda interval: interval.second):
             self._add(_one(list(same)))
 
     def __len__(self) -> int:
         return len(self._bins)
 
     def _add(self, interval: Interval) -> None:
-        at = (interval.second - self.start_s) // self.step_s
-        while len(self._bins) <= at:
-            self._bins.append(_Bin())
-        into = self._bins[at]
+        into = self._bins[(interval.second - self.start_s) // self.step_s]
         for phase in PHASES:
             for name, n in interval.counters.get(phase, {}).items():
                 into.counters[name] = into.counters.get(name, 0) + n
@@ -194,10 +195,11 @@ class Series:
 
 def read_series(run: ReadableRun, totals: Totals) -> Series:
     """The series of a run, in at most ``MAX_BINS`` bins; its intervals are read once."""
-    seconds = {row.second for row in totals.seconds}
-    lasted = max(seconds) + 1 - min(seconds) if seconds else 1
-    step_s = max(1, math.ceil(lasted / MAX_BINS))
-    return Series(run.intervals(tags=TAGS, step=step_s), totals.moves, step_s)
+    if not totals.seconds:
+        return Series((), totals.moves, None)
+    first, last = (end(row.second for row in totals.seconds) for end in (min, max))
+    step_s = -(-(last + 1 - first) // MAX_BINS)
+    return Series(run.intervals(first, tags=TAGS, step=step_s), totals.moves, (first, last), step_s)
 
 
 def _one(same: list[Interval]) -> Interval:

@@ -186,6 +186,7 @@ def floods(sock: Any, _asked: Asked) -> None:
         ),
         (answer({"b": 1}), 'keep = { a = "b.c" }', "the answer has no `b.c`, but `keep` needs it for a"),
         (answer({"b": [1]}), 'keep = { a = "b.1" }', "the answer has no `b.1`, but `keep` needs it for a"),
+        (answer({"b": [1]}), 'keep = { a = "b.²" }', "the answer has no `b.²`, but `keep` needs it for a"),
         (answer({"b": {}}), 'keep = { a = "b" }', "`b` of the answer must be text or a number"),
         (
             answer({"b": "x" * 20_000}),

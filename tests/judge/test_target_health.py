@@ -125,3 +125,10 @@ def test_it_is_judged_so_far_as_well_and_compared() -> None:
     assert stand["target.queue.max"].outcome == "missed"
     assert stand["target.queue.max"].measured.value == 9.0
     assert {"target.queue.mean", "target.queue.max"} <= set(explored(summed(made, totals)))
+
+
+@pytest.mark.parametrize("statistic", ["mean", "max"])
+def test_a_statistic_that_a_damaged_run_does_not_say_was_not_measured(statistic: str) -> None:
+    known = {"health": {"cpu": {"n": 6, statistic: None}}}
+    found = lookup(f"target.cpu.{statistic}", known)
+    assert (found.value, found.reason) == (None, f"the run does not say its {statistic}")

@@ -125,3 +125,20 @@ def test_many_names_are_not_all_listed(results: Path) -> None:
         ConfigError, match=r'"20261122" is the beginning of 9 ids: ("[^"]+", ){5}\.\.\.; write a longer part$'
     ):
         find_run(results, "20261122")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["run1²", "run1٣", "run" + "9" * 200, "run007"],
+    ids=["superscript", "another script", "many digits", "zeros"],
+)
+def test_a_folder_of_any_name_is_listed(results: Path, name: str) -> None:
+    store(results, name, "v1")
+    assert name in [run.id for run in list_runs(results)]
+
+
+def test_numbers_in_names_sort_as_numbers_however_long(tmp_path: Path) -> None:
+    names = ["run-2", "run-10", "run-0011", "run-" + "9" * 30, "run-1" + "0" * 30, "run-x"]
+    for name in reversed(names):
+        store(tmp_path, name, None)
+    assert [run.id for run in list_runs(tmp_path)] == names

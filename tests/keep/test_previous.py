@@ -68,3 +68,8 @@ def test_a_file_that_cannot_be_read_is_no_run(tmp_path: Path, newest: Path) -> N
     store(tmp_path, "20261121T120000Z-chat")
     (tmp_path / "20261121T120000Z-chat" / "run.json").write_text("[")
     assert found(newest) is None
+
+
+def test_what_the_reader_refuses_is_no_run(tmp_path: Path, newest: Path) -> None:
+    store(tmp_path, "20261121T120000Z-chat", of_due={"turn.completion": {"unbounded": 5}})
+    assert found(newest) is None

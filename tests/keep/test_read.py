@@ -319,10 +319,13 @@ def test_a_count_of_events_may_be_unknown(tmp_path: Path) -> None:
     [
         ({"thresholds": {"turns.failed": "soon"}}, '"soon" is not an operator with a value'),
         ({"thresholds": {"turns.failed": ["== 0", None]}}, '"None" is not an operator with a value'),
-        ({"load": {"stages": [{"thresholds": {"turns.failed": 5}}]}}, '"5" is not an operator with a value'),
+        (
+            {"load": {"stages": [{"for": "1s", "thresholds": {"turns.failed": 5}}]}},
+            '"5" is not an operator with a value',
+        ),
         ({"load": {"stages": [5]}}, "Expected `object`, got `int`"),
         (
-            {"population": [{"load": {"stages": [{"thresholds": {"turns.failed": 5}}]}}, {}]},
+            {"population": [{"load": {"stages": [{"for": "1s", "thresholds": {"turns.failed": 5}}]}}, {}]},
             '"5" is not an operator with a value',
         ),
     ],
@@ -336,8 +339,9 @@ def test_a_threshold_that_cannot_be_read_is_named(tmp_path: Path, settings: obje
 
 def test_thresholds_that_can_be_read_are_taken_in(tmp_path: Path) -> None:
     written = {"turns.failed": ["== 0", "< 3"], "turns.complete.ratio": "none"}
-    settings: dict[str, Any] = {"thresholds": written, "load": {"stages": [{"thresholds": written}, {}]}}
-    settings["population"] = [{"load": {"stages": [{"thresholds": written}]}}, {"load": {}}]
+    stage = {"for": "1s", "thresholds": written}
+    settings: dict[str, Any] = {"thresholds": written, "load": {"stages": [stage, {"for": "2s"}]}}
+    settings["population"] = [{"load": {"stages": [stage]}}, {"load": {}}]
     manifest = {"schema": "loadtest.run/1", "scenario": {"settings": settings}}
     (tmp_path / "run.json").write_text(json.dumps(manifest))
     assert read_run(tmp_path).manifest["scenario"]["settings"] == settings

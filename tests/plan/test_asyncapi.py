@@ -330,7 +330,7 @@ def test_references_escape_and_count() -> None:
     assert document.at(document.root, "z", "x") == 1
     assert document.at(document.root, "z", "x", "y") is None
     assert document.table(document.root, "a/b~c d") == {}
-    for ref in ("#/a~1b~0c%20d/1", "#/z/0"):
+    for ref in ("#/a~1b~0c%20d/1", "#/a~1b~0c%20d/²", "#/z/0"):
         with pytest.raises(NoDescriptionError, match="does not exist"):
             document.step(ref)
     with pytest.raises(NoDescriptionError, match="…"):

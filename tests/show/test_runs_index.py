@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
 import pytest
 
 from loadtest.show.links import link_to
+from loadtest.show.plot.style import HATCHES, closed
 from loadtest.show.runs_index import POINTS, course, index, thinned, write_index
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -96,3 +98,16 @@ def test_a_link_leads_only_to_what_is_there(tmp_path: Path) -> None:
     assert link_to(tmp_path / "a b" / "x.html", tmp_path) == "./a%20b/x.html"
     assert link_to(tmp_path / "a b" / "x.html", tmp_path / "other") == "../a%20b/x.html"
     assert link_to(tmp_path / "none.html", tmp_path) == ""
+
+
+def test_a_name_that_is_no_text_leads_to_its_report(tmp_path: Path) -> None:
+    name = os.fsdecode(b"run\xff")
+    stored(tmp_path, name, "passed")
+    assert link_to(tmp_path / name / "report.html", tmp_path) == "./run%FF/report.html"
+    page = write_index(tmp_path).read_text("utf-8")
+    assert '<a href="./run%FF/report.html">' in page
+
+
+@pytest.mark.parametrize("code", ["²", "٣", "9" * 5000, "", "1006", "x"])
+def test_a_close_code_of_any_text_has_a_colour(code: str) -> None:
+    assert closed(code).hatch in HATCHES

@@ -118,13 +118,13 @@ def middle(side: DrawnSide, track: Track) -> Middle:
     known = [(at, column) for at, column in columns if len(column)]
     if not known:
         return Middle(*(np.empty(0),) * 4)
-    first = min(int(at[0]) for at, _ in known)
-    last = max(int(at[-1]) for at, _ in known)
-    rows = np.full((len(known), last - first + 1), np.nan)
+    # As wide as there are points, and not as the seconds between them, which a file may say are many.
+    begins = np.unique(np.concatenate([at for at, _ in known]))
+    rows = np.full((len(known), len(begins)), np.nan)
     for row, (at, column) in zip(rows, known, strict=True):
-        row[at.astype(np.int64) - first] = column
+        row[np.searchsorted(begins, at)] = column
     seen = ~np.isnan(rows).all(axis=0)
-    at, rows = (np.arange(first, last + 1) + 0.5)[seen], rows[:, seen]
+    at, rows = begins[seen] + 0.5, rows[:, seen]
     return Middle(at, np.nanmedian(rows, axis=0), np.nanmin(rows, axis=0), np.nanmax(rows, axis=0))
 
 

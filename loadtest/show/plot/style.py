@@ -152,7 +152,7 @@ def refused(layer: str) -> Style:
 
 def closed(code: str) -> Style:
     """Of connections that the target closed with ``code``: its own among 18 codes in a row."""
-    number = int(code) if code.isdigit() else 0
+    number = int(code[:9]) if code.isascii() and code.isdigit() else 0
     turn, colour = divmod(number % (len(CLOSED_COLOURS) * len(HATCHES)), len(CLOSED_COLOURS))
     return Style(CLOSED_COLOURS[colour], hatch=HATCHES[turn])
 
