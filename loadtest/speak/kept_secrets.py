@@ -43,9 +43,12 @@ def forms_of(secret: str) -> set[str]:
 
 def without(text: AnyStr, forms: Iterable[AnyStr], hidden: AnyStr) -> AnyStr:
     """The text with ``hidden`` in the place of every form; where forms overlap, once for all of them."""
-    for start, end in reversed(_places(text, forms)):
-        text = text[:start] + hidden + text[end:]
-    return text
+    kept: list[AnyStr] = []
+    at = 0
+    for start, end in _places(text, forms):
+        kept += [text[at:start], hidden]
+        at = end
+    return hidden[:0].join([*kept, text[at:]]) if kept else text
 
 
 def _places(text: AnyStr, forms: Iterable[AnyStr]) -> list[tuple[int, int]]:

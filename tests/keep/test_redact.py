@@ -284,6 +284,17 @@ HOSTILE = {
     "lines": "\npasscode: a " * 5_000,
     "settings": "a.b-" * 16_000 + "password=" * 7_000,
     "addresses": "ws://" * 13_000,
+    "backslashes after a key": '{"password":"' + "\\" * 64_000,
+    "backslashes in an object": '{"password":[' + "\\" * 64_000,
+    "backslashes in an owner": '{"session":{' + "\\" * 64_000,
+    "escapes": "\\/" * 32_000,
+    "escaped percent signs": "\\u0025" * 10_000,
+    "percent signs": "%41" * 21_000,
+    "parts in percent signs": "a%2e" * 16_000,
+    "bytes": "\\x41" * 16_000,
+    "hexadecimal": "41" * 32_000,
+    "base64": "QUFB" * 16_000,
+    "a secret again and again": "hush-hush-hush " * 4_000,
 }
 
 
