@@ -121,7 +121,7 @@ def _details(error: BaseException) -> str:
 
 
 def _say(text: str) -> None:
-    """Write lines to stderr, and what a terminal would obey as its escape; a closed one is no reason to crash."""
+    """Write lines to stderr, without what a terminal would obey; a closed stderr is no reason to crash."""
     with suppress(OSError):
         click.echo("\n".join(map(visible, text.split("\n"))), err=True)
 

@@ -18,7 +18,7 @@ _OPENED = re.compile(
 )
 _LETTER = re.compile(r"\\+u([0-9A-Fa-f]{4})")
 _SLASHES = r"(?<!\\)(\\*+)"
-"""All the backslashes before a sign: none of them is a place to begin at again, or many took quadratic time."""
+"""All backslashes before a sign. A search begins at the first of them only, or many take quadratic time."""
 
 _QUOTE = re.compile(rf"{_SLASHES}\"")
 _SIGN = re.compile(rf"{_SLASHES}\"|[\[\]{{}}]")
