@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -179,7 +180,7 @@ def test_a_disk_that_is_full_leaves_whole_lines_and_is_told(
         """A file that takes one line, and half of the next."""
 
         def __init__(self, path: Path) -> None:
-            self._file = path.open("xb", buffering=0)
+            self._file = io.FileIO(path, "x")
 
         def write(self, line: bytes) -> int:
             return self._file.write(line[: len(line) if not self._file.tell() else len(line) // 2]) or 0
