@@ -101,6 +101,9 @@ _RUN = re.compile(r"[\w+/-]{16,}+={0,2}+")
 _URL_RUN = re.compile(r"(?<![\w.~!*()+/%-])[\w.~!*()+/%-]{3,}+")
 """What may be coded by percent signs, with all letters that they leave as they are."""
 
+_CUT_CODE = re.compile(r"(?:\\(?:u[0-9A-Fa-f]{0,3}|x[0-9A-Fa-f]?)?|%[0-9A-Fa-f]?)\Z")
+"""What is left of the code of a letter that was cut."""
+
 _HEX = re.compile(r"[0-9A-Fa-f]{16,}+")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}+")
 _PERCENT = re.compile("%[0-9A-Fa-f]{2}")
@@ -219,6 +222,8 @@ class Redactor:
         if self._words:
             starts = ((word, self._secret_in(word[0])) for word in _WORD.finditer(text))
             places += [(word.start() + at, word.end()) for word, at in starts if at is not None]
+        if CUT in text and self._longest:
+            places += self._begun_places(text)
         return places
 
     def _without_encoded(
@@ -231,11 +236,27 @@ class Redactor:
 
     def _without_beginning(self, text: str) -> str:
         """The text, whose end was cut off, without the beginning of a secret there."""
-        for at in range(max(len(text) - self._longest, 0), len(text) - SHORTEST_SECRET + 1):
-            begun = self._beginnings.get(text[at : at + SHORTEST_SECRET], ())
-            if any(form.startswith(text[at:]) for form in begun):
-                return text[:at] + REDACTED
-        return text
+        at = self._begun_at(text)
+        return text if at is None else text[:at] + REDACTED
+
+    def _begun_at(self, text: str) -> int | None:
+        """Where at the end of a text, which was cut off, a secret begins; the cut may be within a code."""
+        part = _CUT_CODE.search(text, max(len(text) - 6, 0))
+        for end in {len(text), part.start() if part else len(text)}:
+            for at in range(max(end - self._longest, 0), end - SHORTEST_SECRET + 1):
+                begun = self._beginnings.get(text[at : at + SHORTEST_SECRET], ())
+                if any(form.startswith(text[at:end]) for form in begun):
+                    return at
+        return None
+
+    def _begun_places(self, text: str) -> Iterator[tuple[int, int]]:
+        """Where before each cut of a text stands the beginning of a secret."""
+        start = 0
+        for part in text.split(CUT)[:-1]:
+            at = self._begun_at(part)
+            if at is not None:
+                yield start + at, start + len(part)
+            start += len(part) + len(CUT)
 
     def _without_secret(self, word: re.Match[str]) -> str:
         """The word, or what stands in it before a secret."""

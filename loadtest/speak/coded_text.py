@@ -22,7 +22,7 @@ _IN_JSON = re.compile(
 )
 _IN_BYTES = re.compile(r"(?:%[0-9A-Fa-f]{2})++|(?:\\x[0-9A-Fa-f]{2})++")
 
-_SIGN_OF_JSON = re.compile(r"\\(?:u[0-9A-Fa-f]|/)")
+_SIGN_OF_JSON = re.compile(r"\\(?:u[0-9A-Fa-f]{4}|/)")
 """Without one of these JSON writes each letter but quote, backslash and line break as itself."""
 
 
@@ -31,7 +31,7 @@ def places_as_meant(text: str, places_of: Callable[[str], Places]) -> Places:
     if "\\" not in text and "%" not in text:
         return []
     found: Places = []
-    meant, at = text, range(len(text) + 1)
+    meant, at = text, list(range(len(text) + 1))
     for read in (_as_json, _as_bytes) * DEEPEST:
         letters = read(meant)
         if letters is None:

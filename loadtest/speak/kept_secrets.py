@@ -71,7 +71,8 @@ def without_places(text: AnyStr, places: Iterable[tuple[int, int]], hidden: AnyS
     for start, end in joined:
         kept += [text[at:start], hidden]
         at = end
-    return hidden[:0].join([*kept, text[at:]]) if kept else text
+    kept.append(text[at:])
+    return hidden[:0].join(kept)
 
 
 def places_of(text: AnyStr, forms: Iterable[AnyStr]) -> list[tuple[int, int]]:

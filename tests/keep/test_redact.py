@@ -269,6 +269,24 @@ def test_the_beginning_of_a_secret_that_was_cut_off_is_taken_out(secret: str, ke
         assert redactor.text(f"said: {secret[:3]}…") == f"said: {secret[:3]}…"
 
 
+@pytest.mark.parametrize(
+    "coded",
+    [
+        "s3cr3t\\/pa",
+        "s3cr3t%2fpa",
+        "s3cr3t\\u002fp",
+        "s3cr\\u00",
+        "s3cr3t%2",
+        "s3cr3t\\x2",
+        "s3cr3t\\",
+        "%73%33cr3t%2fp%6",
+    ],
+)
+def test_the_beginning_of_a_secret_that_was_cut_off_is_taken_out_of_a_code(coded: str) -> None:
+    for redactor in (Redactor([SECRET]), Redactor([SECRET, *MANY])):
+        assert redactor.text(f"said {coded}… and a\\…, 7%…") == f"said {REDACTED}… and a\\…, 7%…"
+
+
 HOSTILE = {
     "parts of a key": '"' + "a_" * 32_000,
     "backslashes": "\\" * 64_000,
