@@ -63,6 +63,9 @@ _WITHIN = re.compile(r"[.=~/]")
 MAX_IN_A_PATTERN = 200
 """Forms of secrets (each has a few) that are searched for by one pattern."""
 
+LONGEST_WORD = 8192
+"""Letters of the longest secret that is looked up, and of the longest beginning of one before a cut."""
+
 DEEPEST = 2
 """How often a text may have been coded for a secret in it to be found."""
 
@@ -154,7 +157,8 @@ class Redactor:
         forms = coded.union(self._forms)
         if len(forms) + len(self._words) > MAX_IN_A_PATTERN:
             # Of thousands of values one pattern would be slow: those that are words are looked up instead.
-            self._words.update(filter(_WORD.fullmatch, forms))
+            short = (form for form in forms if len(form) <= LONGEST_WORD)
+            self._words.update(filter(_WORD.fullmatch, short))
             forms -= self._words
             self._within = ()
         else:
@@ -243,7 +247,7 @@ class Redactor:
         """Where at the end of a text, which was cut off, a secret begins; the cut may be within a code."""
         part = _CUT_CODE.search(text, max(len(text) - 6, 0))
         for end in {len(text), part.start() if part else len(text)}:
-            for at in range(max(end - self._longest, 0), end - SHORTEST_SECRET + 1):
+            for at in range(max(end - min(self._longest, LONGEST_WORD), 0), end - SHORTEST_SECRET + 1):
                 begun = self._beginnings.get(text[at : at + SHORTEST_SECRET], ())
                 if any(form.startswith(text[at:end]) for form in begun):
                     return at
@@ -268,7 +272,7 @@ class Redactor:
         starts = [0, *(place.end() for place in _WITHIN.finditer(word))]
         for start in starts:
             # A token may be followed by signs that are not its own.
-            if len(word) - start > self._longest + 64:
+            if len(word) - start > min(self._longest, LONGEST_WORD) + 64:
                 continue
             if word[start:].rstrip(".=") in self._words or word[start:] in self._words:
                 return start

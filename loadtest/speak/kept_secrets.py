@@ -81,11 +81,22 @@ def places_of(text: AnyStr, forms: Iterable[AnyStr]) -> list[tuple[int, int]]:
 
 
 def _found(text: AnyStr, form: AnyStr) -> Iterator[tuple[int, int]]:
-    """Each place of a form, also where it overlaps itself: ``aXa`` stands twice in ``aXaXa``."""
+    """Each place of a form. Where it overlaps itself, as ``aXa`` does in ``aXaXa``, they may be one.
+
+    A form that repeats itself (``aaaa``) may stand at each letter; of those that follow at the same distance
+    only the new letters are compared, so that the time is in proportion to the text.
+    """
     at = text.find(form)
     while at >= 0:
-        yield at, at + len(form)
-        at = text.find(form, at + 1)
+        start, end = at, at + len(form)
+        within = text.find(form, start + 1, end + len(form) - 1)
+        if within >= 0:
+            more = form[start - within :]
+            end = within + len(form)
+            while text.startswith(more, end):
+                end += len(more)
+        yield start, end
+        at = text.find(form, end - len(form) + 1)
 
 
 class KeptSecrets:

@@ -282,8 +282,10 @@ def test_the_beginning_of_a_secret_that_was_cut_off_is_taken_out(secret: str, ke
         "%73%33cr3t%2fp%6",
     ],
 )
-def test_the_beginning_of_a_secret_that_was_cut_off_is_taken_out_of_a_code(coded: str) -> None:
-    for redactor in (Redactor([SECRET]), Redactor([SECRET, *MANY])):
+def test_the_beginning_of_a_secret_that_was_cut_off_is_taken_out_of_a_code(
+    coded: str, redactor_of_many: Redactor
+) -> None:
+    for redactor in (Redactor([SECRET]), redactor_of_many):
         assert redactor.text(f"said {coded}… and a\\…, 7%…") == f"said {REDACTED}… and a\\…, 7%…"
 
 
@@ -329,6 +331,23 @@ def test_no_text_takes_more_time_than_its_length(name: str) -> None:
     whole = HOSTILE[name]
     # Quadratic would be a factor of 16, and twenty seconds and more.
     assert seconds(whole) < 8 * seconds(whole[: len(whole) // 4]) + 0.5
+
+
+@pytest.mark.timed
+@pytest.mark.parametrize("letter", ["\\", "a", "ab", "a."])
+def test_a_secret_that_repeats_itself_takes_no_more_time_than_its_length(letter: str) -> None:
+    """As a target may give one, and send the same again."""
+
+    def seconds(n: int) -> float:
+        redactor = Redactor(MANY[:200])
+        text = '{"password":"' + letter * (n // len(letter)) + '"}'
+        before = time.process_time()
+        redactor.heard(text)
+        assert redactor.heard(text + text) == f'{{"password":"{REDACTED}"}}' * 2
+        assert redactor.heard(letter * n + "…") == f"{REDACTED}…"
+        return time.process_time() - before
+
+    assert seconds(64_000) < 8 * seconds(16_000) + 0.5
 
 
 @pytest.mark.parametrize(
@@ -437,7 +456,7 @@ def all_that_is_meant(text: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("secret", [GIVEN, SHORT, FOREIGN])
 @pytest.mark.parametrize("coding", ESCAPED)
-def test_no_part_of_a_secret_is_left_in_a_code(coding: str, secret: str, redactor_of_many: Redactor) -> None:
+def test_no_part_of_a_secret_is_left_in_a_code(coding: str, secret: str) -> None:
     coded = ESCAPED[coding](secret)
     for redactor in (Redactor([secret]), Redactor([secret, "another-one/of=them"])):
         shown = redactor.text(f"the target answered {coded} and more")
