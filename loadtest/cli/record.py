@@ -11,6 +11,7 @@ import click
 from loadtest.cli.output_files import refuse_to_overwrite
 from loadtest.cli.shared_options import WholeNumber, option
 from loadtest.errors import ConfigError, Exit, Problem
+from loadtest.plan.printable_text import visible
 
 if TYPE_CHECKING:
     from loadtest.run.recording_proxy import RecordedConnection
@@ -107,7 +108,7 @@ def print_next_step(first: RecordedConnection, save: Path) -> None:
     words = ["loadtest", "init", shown.url, "--capture", str(save)]
     words += [word for name in first.subprotocols for word in ("--subprotocol", name)]
     words += [word for name in left_out for word in ("--query", name)]
-    click.echo(f"next: {shlex.join(words)}")
+    click.echo(visible(f"next: {shlex.join(words)}"))
 
 
 def _session_of(save: Path) -> frozenset[str]:
