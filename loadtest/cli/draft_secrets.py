@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from loadtest.plan.printable_text import visible
+
 if TYPE_CHECKING:
     from loadtest.plan.har_login import HarLogin
 
@@ -20,7 +22,7 @@ def query_from_environment(names: Iterable[str]) -> dict[str, str]:
 def left_out_hints(names: Sequence[str], query: Mapping[str, str]) -> Iterator[str]:
     """What was left out of a URL, and what gives it; ``query`` are the templates by parameter."""
     given = ", ".join(f'{name} = "{query[name]}"' for name in names)
-    yield (
+    yield visible(
         f"secrets left out of the URL: {', '.join(names)}; [target] has to give them: query = {{ {given} }}"
     )
     if any("{env." in query[name] for name in names):

@@ -15,6 +15,7 @@ from click.core import ParameterSource
 
 from loadtest.cli.interrupting import Interrupting
 from loadtest.errors import ConfigError, Exit, LoadtestError
+from loadtest.plan.printable_text import visible
 from loadtest.stdio import let_readers_leave
 
 TRACEBACK_WANTED = "LOADTEST_TRACEBACK"
@@ -86,10 +87,9 @@ def _origin(error: click.ClickException) -> str:
 
 
 def _sentences(error: LoadtestError) -> str:
-    """Return every problem of ``error``, one per line."""
-    if isinstance(error, ConfigError):
-        return "\n".join(str(problem) for problem in error.problems)
-    return str(error)
+    """Return every problem of ``error``, one per line; a line break in one is shown as its escape."""
+    problems = error.problems if isinstance(error, ConfigError) else (error,)
+    return "\n".join(visible(str(problem)) for problem in problems)
 
 
 def _crashed(error: BaseException) -> int:
@@ -121,9 +121,9 @@ def _details(error: BaseException) -> str:
 
 
 def _say(text: str) -> None:
-    """Write to stderr; a closed stderr is no reason to crash."""
+    """Write lines to stderr, without what a terminal would obey; a closed stderr is no reason to crash."""
     with suppress(OSError):
-        click.echo(text, err=True)
+        click.echo("\n".join(map(visible, text.split("\n"))), err=True)
 
 
 def _of_stdout(error: OSError) -> int | None:

@@ -12,6 +12,7 @@ from loadtest.cli.drafting import INSTEAD, drafted, shown_url, write_drafted, wr
 from loadtest.cli.shared_options import for_new_files, option
 from loadtest.cli.suggesting_group import SuggestingGroup
 from loadtest.errors import ConfigError, Problem
+from loadtest.plan.printable_text import visible
 
 EXAMPLES = """\b
 Examples:
@@ -73,9 +74,8 @@ def har(file: Path, socket: str | None, folder: Path, name: str | None) -> None:
             else "a step of [[prepare]] can send this request"
         )
         held = ", ".join(each.keep)
-        click.echo(
-            f"the answer to {each.method} {each.shown} contained {held}: {how}; check its body and headers"
-        )
+        answer = f"the answer to {each.method} {each.shown} contained {held}"
+        click.echo(visible(f"{answer}: {how}; check its body and headers"))
     if shown.in_path:
         click.echo(f"the path of the URL may contain a token; replace {INSTEAD} in the draft by the token")
     for key in ("origin", *CREDENTIALS):

@@ -11,6 +11,7 @@ import click
 from loadtest.cli.output_files import refuse_to_overwrite
 from loadtest.cli.shared_options import WholeNumber, option
 from loadtest.errors import ConfigError, Exit, Problem
+from loadtest.plan.printable_text import visible
 
 if TYPE_CHECKING:
     from loadtest.run.recording_proxy import RecordedConnection
@@ -50,7 +51,8 @@ def command(to: str, listen: str, save: Path, connections: int | None, *, insecu
     """Pass connections on to the server at --to, and store every message with its time, without secrets.
 
     Point a real client (a browser, an app) at the address it prints. The files that it writes are for
-    `init --capture` and `protocols check --capture`. The exit code is 3 if the server refused everybody.
+    `init --capture` and `protocols check --capture`. No file is overwritten. The exit
+    code is 3 if the server refused everybody, and 4 if a file could not be written.
     """
     from loadtest.plan.target import url_problem
     from loadtest.run.options import host_and_port
@@ -63,8 +65,7 @@ def command(to: str, listen: str, save: Path, connections: int | None, *, insecu
     options = RecordingOptions(host, port, to, save, connections, insecure=insecure)
     found = record(options, lambda url: click.echo(f"listening at {url}; press Ctrl-C to end"))
     for each in found.connections:
-        more = f", {each.left_out} more were passed on, but not recorded" if each.left_out else ""
-        click.echo(f"wrote {each.path}: {each.frames} messages{more}")
+        _tell(each)
     if found.refused:
         click.echo(f"the server refused {found.refused} connections: {found.reason}", err=True)
     if found.not_sockets:
@@ -73,12 +74,25 @@ def command(to: str, listen: str, save: Path, connections: int | None, *, insecu
     if not found.connections:
         click.echo("nothing was recorded: no client connected", err=not found.refused)
         return int(Exit.UNREACHABLE if found.refused else Exit.CONFIG)
-    print_next_step(found.connections[0], save)
-    return int(Exit.PASS)
+    if written := [each for each in found.connections if each.path is not None]:
+        print_next_step(written[0], written[0].path or save)
+    return int(Exit.INVALID if any(each.failed for each in found.connections) else Exit.PASS)
+
+
+def _tell(kept: RecordedConnection) -> None:
+    """Say what was written of a connection, and on stderr why not all of it was."""
+    more = f", {kept.left_out} more were passed on, but not recorded" if kept.left_out else ""
+    if kept.path is not None:
+        click.echo(f"wrote {kept.path}: {kept.frames} messages{more}")
+        if kept.failed:
+            click.echo(f"{kept.path} is not complete: {kept.failed}", err=True)
+        return
+    what = f"a connection with {kept.left_out} messages was passed on, but not recorded"
+    click.echo(f"{what}: {kept.failed}", err=True)
 
 
 def print_next_step(first: RecordedConnection, save: Path) -> None:
-    """Say what the first connection was let in by, and the command that drafts from it."""
+    """Say what a connection was let in by, and the command that drafts from its file."""
     from loadtest.cli.draft_secrets import left_out_hints, query_from_environment
     from loadtest.cli.drafting import INSTEAD, shown_url
 
@@ -94,7 +108,7 @@ def print_next_step(first: RecordedConnection, save: Path) -> None:
     words = ["loadtest", "init", shown.url, "--capture", str(save)]
     words += [word for name in first.subprotocols for word in ("--subprotocol", name)]
     words += [word for name in left_out for word in ("--query", name)]
-    click.echo(f"next: {shlex.join(words)}")
+    click.echo(visible(f"next: {shlex.join(words)}"))
 
 
 def _session_of(save: Path) -> frozenset[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ import click
 
 from loadtest.cli.shared_options import Stored, Time, WholeNumber, option, results_option
 from loadtest.cli.suggesting_group import SuggestingGroup
+from loadtest.plan.printable_text import visible
 
 if TYPE_CHECKING:
     from loadtest.keep.find import StoredRun, ThresholdOutcome
@@ -35,6 +36,9 @@ Examples:
 
 FIRST_EVENT, COMPLETION = "turn.first_event", "turn.completion"
 HEAD = ("", "run", "first event p95", "completion p95", "target", "", "")
+
+NAMED = 20
+"""Files that an import left, of which the names are told."""
 
 SORTS: dict[str, Callable[[StoredRun], Any]] = {
     "started": lambda run: run.started,
@@ -208,7 +212,7 @@ def show(run: str, results: str) -> None:
     stored = read_run(find_run(Path(results), run, skipped))
     repeats = len(find_runs(Path(results), run))
     for topic, text in _told(stored, repeats if stored.manifest.get("label") == run else 0):
-        click.echo(f"{topic:<10} {text}")
+        click.echo(f"{topic:<10} {visible(text)}")
 
 
 def _told(run: Run, repeats: int) -> Iterator[tuple[str, str]]:
@@ -282,9 +286,9 @@ def mark_baseline(run: str | None, results: str) -> None:
     if run is not None:
         path = find_run(Path(results), run, skipped)
         mark(Path(results), path)
-        click.echo(f"baseline   {path.name}")
+        click.echo(f"baseline   {visible(path.name)}")
     elif found := marked(Path(results)):
-        click.echo(f"baseline   {found.name}")
+        click.echo(f"baseline   {visible(found.name)}")
     else:
         sentence = f'no run in "{results}" is marked as the baseline; mark one: loadtest runs baseline RUN'
         click.echo(sentence, err=True)
@@ -328,8 +332,9 @@ def _freed(each: Pruned | Spared, *, dry_run: bool) -> str:
     from loadtest.units import format_bytes
 
     if isinstance(each, Spared):
-        return f"spared  {each.id}: {each.reason}"
-    return f"{'old' if dry_run else 'freed':<7} {each.id}: {format_bytes(each.size)}, {', '.join(each.files)}"
+        return f"spared  {visible(each.id)}: {visible(each.reason)}"
+    files = ", ".join(each.files)
+    return f"{'old' if dry_run else 'freed':<7} {visible(each.id)}: {format_bytes(each.size)}, {files}"
 
 
 @command.command("import", epilog=IMPORT_EXAMPLE)
@@ -344,8 +349,16 @@ def import_folder(folder: Path, results: str) -> None:
 
     for each in import_runs(Path(results), folder):
         said = "imported" if each.new else "already here:"
-        left = f"; not taken: {', '.join(each.ignored)}" if each.ignored else ""
-        click.echo(f"{said} {each.path}{left}")
+        click.echo(f"{said} {each.path}{_not_taken(each.ignored)}")
+
+
+def _not_taken(ignored: Sequence[str]) -> str:
+    """Return which files were left: the first ones by name, and how many there are more."""
+    if not ignored:
+        return ""
+    names = ", ".join(map(visible, ignored[:NAMED]))
+    more = f", and {len(ignored) - NAMED} more" if len(ignored) > NAMED else ""
+    return f"; not taken: {names}{more}"
 
 
 @command.command("merge", epilog=MERGE_EXAMPLE)
@@ -373,5 +386,5 @@ def merge_stored(runs: tuple[str, ...], label: str | None, results: str) -> None
     merged = read_run(made.path)
     write_views(merged)
     verdict = merged.manifest["verdict"]
-    click.echo(f"merged {merged.id}: {verdict['outcome']}, exit code {verdict['exit_code']}")
+    click.echo(f"merged {visible(merged.id)}: {verdict['outcome']}, exit code {verdict['exit_code']}")
     click.echo(f"report {merged.path / 'report.html'}")

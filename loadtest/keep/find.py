@@ -15,6 +15,7 @@ from typing import Any
 from loadtest.errors import ConfigError
 from loadtest.keep import folder
 from loadtest.keep.manifest_reader import decoded_manifest
+from loadtest.plan.printable_text import visible
 
 LATEST = "latest"
 
@@ -235,4 +236,4 @@ def _nearest(ref: str, runs: list[StoredRun]) -> str:
 
 
 def _names(names: list[str]) -> str:
-    return ", ".join(f'"{name}"' for name in names[:5]) + (", ..." if len(names) > 5 else "")
+    return ", ".join(f'"{visible(name)}"' for name in names[:5]) + (", ..." if len(names) > 5 else "")

@@ -7,14 +7,17 @@ import re
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from loadtest.errors import ConfigError
 from loadtest.keep import folder
 from loadtest.keep.manifest import RUNNING
 from loadtest.keep.read import is_pruned, read_manifest, read_run
+from loadtest.plan.printable_text import visible
+from loadtest.units import format_bytes
 
 FILES = (
     folder.RUN,
@@ -33,8 +36,24 @@ FILES = (
 )
 """What the folder of a run holds beside its plots; nothing else is taken over."""
 
+MAX_FILE_BYTES = 1 << 30
+"""The largest file of a run that is taken over: 1 GiB holds the rows of millions of turns."""
+
+MAX_BYTES = 8 << 30
+"""What one import may write: the files of a few hundred bytes in an archive may claim to be terabytes."""
+
 _PLOT = re.compile(r"[a-z0-9-]{1,80}\.svg")
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,200}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A run that may be imported. ``sizes``: bytes of each file to take over; ``ignored``: other files."""
+
+    source: Path
+    target: Path
+    sizes: Mapping[str, int]
+    ignored: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +71,14 @@ def import_runs(results: Path, source: Path) -> list[Imported]:
     Each is copied beside, read whole, and only then gets its name; a run that is there is never written to.
 
     Raises:
-        ConfigError: there is no run, one is damaged, holds links, or another run has its id.
+        ConfigError: there is no run, one is damaged, too large, holds links, or another run has its id.
     """
     folders = [source] if (source / folder.RUN).is_file() else list(_folders(source))
     if not folders:
         raise ConfigError(f'"{source}" contains no run: there is no {folder.RUN} in it or in its folders')
-    return [_import(results, each) for each in folders]
+    found = [_look(results, each) for each in folders]
+    _limit(found)
+    return [_import(results, each) for each in found]
 
 
 def _folders(source: Path) -> Iterator[Path]:
@@ -65,46 +86,73 @@ def _folders(source: Path) -> Iterator[Path]:
         yield from sorted(each for each in source.iterdir() if (each / folder.RUN).is_file())
 
 
-def _import(results: Path, source: Path) -> Imported:
-    files, ignored = _listed(source)
+def _look(results: Path, source: Path) -> _Found:
+    """What is to be taken of a run, before anything is written."""
+    sizes, ignored = _listed(source)
     manifest = read_manifest(source)
     run_id = manifest.get("id")
     if not isinstance(run_id, str) or not _ID.fullmatch(run_id):
         raise ConfigError(f'"{source}" has the id {str(run_id)[:80]!r}, which is not a valid id of a run')
     if manifest["status"] == RUNNING:
         raise ConfigError(f'the run "{source}" has not ended; import it after its end')
-    target = results / run_id
+    return _Found(source, results / run_id, sizes, ignored)
+
+
+def _limit(found: Iterable[_Found]) -> None:
+    """Refuse what would fill the disk."""
+    total = sum(sum(each.sizes.values()) for each in found if not os.path.lexists(each.target))
+    if total > MAX_BYTES:
+        most = format_bytes(MAX_BYTES)
+        raise ConfigError(
+            f"the runs to import have {format_bytes(total)}, and one import may write {most}, so none was"
+            " imported; import fewer at a time"
+        )
+
+
+def _import(results: Path, found: _Found) -> Imported:
+    source, target = found.source, found.target
     if os.path.lexists(target):
         _same(source, target)
-        return Imported(target, new=False, ignored=ignored)
+        return Imported(target, new=False, ignored=found.ignored)
     try:
         results.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=results, prefix=".importing-") as scratch:
-            copied = Path(scratch) / run_id
-            _copy(source, copied, files)
+            copied = Path(scratch) / target.name
+            _copy(source, copied, found.sizes)
             _check(copied)
             copied.rename(target)
     except OSError as problem:
         raise ConfigError(f'"{source}" cannot be imported: {problem.strerror or problem}') from problem
-    return Imported(target, new=True, ignored=ignored)
+    return Imported(target, new=True, ignored=found.ignored)
 
 
-def _listed(source: Path) -> tuple[list[str], tuple[str, ...]]:
-    """The files to take over, and the names of what is left; a link or a device is refused."""
-    files: list[str] = []
+def _listed(source: Path) -> tuple[dict[str, int], tuple[str, ...]]:
+    """The files to take over with their sizes, and the names of what is left.
+
+    A link or a device is refused, and a file that is too large: what it says as a whole, for a copy of
+    a sparse file is as large as that.
+    """
+    sizes: dict[str, int] = {}
     ignored: list[str] = []
     if source.is_symlink():
         raise ConfigError(f'"{source}" is a link; give the path of the folder itself')
     for path in sorted(source.rglob("*")):
         name = path.relative_to(source).as_posix()
-        mode = path.lstat().st_mode
+        about = path.lstat()
+        mode = about.st_mode
         if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-            raise ConfigError(
-                f'"{path}" is a link or a device; the folder of a run may contain only plain files',
-            )
-        if stat.S_ISREG(mode):
-            (files if _belongs(name) else ignored).append(name)
-    return files, tuple(ignored)
+            sentence = "is a link or a device; the folder of a run may contain only plain files"
+            raise ConfigError(f'"{visible(str(path))}" {sentence}')
+        if stat.S_ISDIR(mode):
+            continue
+        if not _belongs(name):
+            ignored.append(name)
+            continue
+        if about.st_size > MAX_FILE_BYTES:
+            sentence = f"is larger than {format_bytes(MAX_FILE_BYTES)}, so the run was not imported"
+            raise ConfigError(f'"{visible(str(path))}" {sentence}')
+        sizes[name] = about.st_size
+    return sizes, tuple(ignored)
 
 
 def _belongs(name: str) -> bool:
@@ -112,15 +160,23 @@ def _belongs(name: str) -> bool:
     return name in FILES or (above == folder.PLOTS and bool(_PLOT.fullmatch(plot)))
 
 
-def _copy(source: Path, target: Path, files: list[str]) -> None:
-    """Copy without following a link that took the place of a file meanwhile."""
+def _copy(source: Path, target: Path, sizes: Mapping[str, int]) -> None:
+    """Copy without following a link that took the place of a file meanwhile, and no more than there was."""
     (target / folder.PLOTS).mkdir(parents=True)
-    for name in files:
+    for name, size in sizes.items():
         opened = os.open(source / name, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
         with os.fdopen(opened, "rb") as read, (target / name).open("xb") as written:
-            shutil.copyfileobj(read, written, 1 << 20)
+            _copy_bytes(read, written, size)
+            if read.read(1):
+                raise ConfigError(f'"{source / name}" has grown during the import, so it was not imported')
         shutil.copystat(source / name, target / name, follow_symlinks=False)
         (target / name).chmod(0o644)
+
+
+def _copy_bytes(read: IO[bytes], written: IO[bytes], size: int) -> None:
+    """Copy up to ``size`` bytes."""
+    while chunk := read.read(min(size, 1 << 20)):
+        size -= written.write(chunk)
 
 
 def _check(copied: Path) -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import binascii
 import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
@@ -34,7 +34,15 @@ from loadtest.secret_names import (
     SENT_KEY,
     SUBPROTOCOL_PREFIX,
 )
-from loadtest.speak.kept_secrets import HIDDEN, forms_of, without
+from loadtest.speak.coded_text import places_as_meant
+from loadtest.speak.kept_secrets import (
+    HIDDEN,
+    forms_of,
+    forms_within,
+    places_of,
+    without,
+    without_places,
+)
 from loadtest.speak.refusal_body import CUT
 
 REDACTED = HIDDEN
@@ -54,6 +62,9 @@ _WITHIN = re.compile(r"[.=~/]")
 
 MAX_IN_A_PATTERN = 200
 """Forms of secrets (each has a few) that are searched for by one pattern."""
+
+LONGEST_WORD = 8192
+"""Letters of the longest secret that is looked up, and of the longest beginning of one before a cut."""
 
 DEEPEST = 2
 """How often a text may have been coded for a secret in it to be found."""
@@ -87,13 +98,20 @@ _HEADER = re.compile(
 _SCHEME = re.compile(rf"\b(bearer|basic)\s{{1,8}}+({_SIGNS}{{6,}}+)", re.IGNORECASE)
 _NO_WORD = re.compile(r"[\d.~+/=_-]")
 
-_RUN = re.compile(r"[\w+/%-]{16,}+={0,2}+")
+_RUN = re.compile(r"[\w+/-]{16,}+={0,2}+")
 """What may be coded: letters without a space. Shorter, it holds no secret that is worth it."""
 
-_HEX = re.compile(r"(?:[0-9A-Fa-f]{2})++")
-_BASE64 = re.compile(r"[A-Za-z0-9+/_-]++")
+_URL_RUN = re.compile(r"(?<![\w.~!*()+/%-])[\w.~!*()+/%-]{3,}+")
+"""What may be coded by percent signs, with all letters that they leave as they are."""
+
+_CUT_CODE = re.compile(r"(?:\\(?:u[0-9A-Fa-f]{0,3}|x[0-9A-Fa-f]?)?|%[0-9A-Fa-f]?)\Z")
+"""What is left of the code of a letter that was cut."""
+
+_HEX = re.compile(r"[0-9A-Fa-f]{16,}+")
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}+")
 _PERCENT = re.compile("%[0-9A-Fa-f]{2}")
-_READABLE = re.compile(rb"[\t\n\r -~]++")
+_READABLE = re.compile(rb"[\t\n\r -~]{8,}+")
+"""Readable bytes; those of a number or a picture are so by chance, but seldom eight in a row."""
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 
 
@@ -113,6 +131,8 @@ class Redactor:
         # Forms that are searched for; of thousands, those that are words are looked up.
         self._forms: tuple[str, ...] = ()
         self._words: set[str] = set()
+        # What is searched for in what was coded as a whole and cannot be read: of a few secrets only.
+        self._within: tuple[str, ...] = ()
         self._longest = 0
         self._beginnings: dict[str, list[str]] = {}
         self._ours: list[str] = []
@@ -132,12 +152,17 @@ class Redactor:
         """Take over what was learned since the last text: the tokens of many users are taken in one."""
         new, self._pending = self._pending - self._secrets, set()
         self._secrets |= new
-        coded = {form for secret in new if len(secret) >= SHORTEST_SECRET for form in forms_of(secret)}
+        known = [secret for secret in new if len(secret) >= SHORTEST_SECRET]
+        coded = {form for secret in known for form in forms_of(secret)}
         forms = coded.union(self._forms)
         if len(forms) + len(self._words) > MAX_IN_A_PATTERN:
             # Of thousands of values one pattern would be slow: those that are words are looked up instead.
-            self._words.update(filter(_WORD.fullmatch, forms))
+            short = (form for form in forms if len(form) <= LONGEST_WORD)
+            self._words.update(filter(_WORD.fullmatch, short))
             forms -= self._words
+            self._within = ()
+        else:
+            self._within += tuple({form for secret in known for form in forms_within(secret)})
         self._forms = tuple(forms)
         for form in sorted(coded):
             self._longest = max(self._longest, len(form))
@@ -183,36 +208,75 @@ class Redactor:
         text = without(text, [form for form in self._forms if form in text], REDACTED)
         if self._words:
             text = _WORD.sub(self._without_secret, text)
+        if places := places_as_meant(text, self._known_places):
+            text = without_places(text, places, REDACTED)
         if CUT in text and self._longest:
             *cut, last = text.split(CUT)
             text = CUT.join([*map(self._without_beginning, cut), last])
         text = _without_places(text, names, [] if found is None else found)
-        return _RUN.sub(lambda run: self._without_encoded(run, deeper), text) if deeper else text
+        if deeper and "%" in text:
+            text = _URL_RUN.sub(lambda run: self._without_encoded(run, deeper, _unquoted), text)
+        if deeper:
+            text = _RUN.sub(lambda run: self._without_encoded(run, deeper, _decoded), text)
+        return without(text, [form for form in self._within if form in text], REDACTED)
 
-    def _without_encoded(self, run: re.Match[str], deeper: int) -> str:
+    def _known_places(self, text: str) -> list[tuple[int, int]]:
+        """Where the known secrets stand in a text that was decoded."""
+        places = places_of(text, [form for form in (*self._forms, *self._within) if form in text])
+        if self._words:
+            starts = ((word, self._secret_in(word[0])) for word in _WORD.finditer(text))
+            places += [(word.start() + at, word.end()) for word, at in starts if at is not None]
+        if CUT in text and self._longest:
+            places += self._begun_places(text)
+        return places
+
+    def _without_encoded(
+        self, run: re.Match[str], deeper: int, decoded: Callable[[str], Iterator[str]]
+    ) -> str:
         """A run of letters; nothing of it where it is the code of a text with a secret."""
         cut = CUT if run.string.startswith(CUT, run.end()) else ""
-        hides = any(self._text(text + cut, deeper - 1) != text + cut for text in _decoded(run[0]))
+        hides = any(self._text(text + cut, deeper - 1) != text + cut for text in decoded(run[0]))
         return REDACTED if hides else run[0]
 
     def _without_beginning(self, text: str) -> str:
         """The text, whose end was cut off, without the beginning of a secret there."""
-        for at in range(max(len(text) - self._longest, 0), len(text) - SHORTEST_SECRET + 1):
-            begun = self._beginnings.get(text[at : at + SHORTEST_SECRET], ())
-            if any(form.startswith(text[at:]) for form in begun):
-                return text[:at] + REDACTED
-        return text
+        at = self._begun_at(text)
+        return text if at is None else text[:at] + REDACTED
+
+    def _begun_at(self, text: str) -> int | None:
+        """Where at the end of a text, which was cut off, a secret begins; the cut may be within a code."""
+        part = _CUT_CODE.search(text, max(len(text) - 6, 0))
+        for end in {len(text), part.start() if part else len(text)}:
+            for at in range(max(end - min(self._longest, LONGEST_WORD), 0), end - SHORTEST_SECRET + 1):
+                begun = self._beginnings.get(text[at : at + SHORTEST_SECRET], ())
+                if any(form.startswith(text[at:end]) for form in begun):
+                    return at
+        return None
+
+    def _begun_places(self, text: str) -> Iterator[tuple[int, int]]:
+        """Where before each cut of a text stands the beginning of a secret."""
+        start = 0
+        for part in text.split(CUT)[:-1]:
+            at = self._begun_at(part)
+            if at is not None:
+                yield start + at, start + len(part)
+            start += len(part) + len(CUT)
 
     def _without_secret(self, word: re.Match[str]) -> str:
         """The word, or what stands in it before a secret."""
-        starts = [0, *(place.end() for place in _WITHIN.finditer(word[0]))]
+        start = self._secret_in(word[0])
+        return word[0] if start is None else word[0][:start] + REDACTED
+
+    def _secret_in(self, word: str) -> int | None:
+        """Where in a word a secret begins that goes on to its end."""
+        starts = [0, *(place.end() for place in _WITHIN.finditer(word))]
         for start in starts:
             # A token may be followed by signs that are not its own.
-            if len(word[0]) - start > self._longest + 64:
+            if len(word) - start > min(self._longest, LONGEST_WORD) + 64:
                 continue
-            if word[0][start:].rstrip(".=") in self._words or word[0][start:] in self._words:
-                return word[0][:start] + REDACTED
-        return word[0]
+            if word[start:].rstrip(".=") in self._words or word[start:] in self._words:
+                return start
+        return None
 
     def data(self, data: Any) -> Any:
         """Plain data of the same shape, without secrets; keys that name a secret keep their key only."""
@@ -388,20 +452,25 @@ def _credential(found: re.Match[str]) -> str:
     return f"{found[1]} {REDACTED}" if _NO_WORD.search(found[2]) else found[0]
 
 
-def _decoded(run: str) -> Iterator[str]:
-    """The texts that a run may be the code of; none where what comes out is not readable ASCII.
-
-    A run that was cut anywhere is decoded up to there.
-    """
-    if "%" in run and _PERCENT.search(run):
+def _unquoted(run: str) -> Iterator[str]:
+    """The text that a run with percent signs is the code of."""
+    if _PERCENT.search(run):
         yield unquote(run, "latin-1")
-        return
-    bare = run.rstrip("=")
-    whole = bare[: len(bare) // 2 * 2]
-    if _HEX.fullmatch(whole):
-        yield from _readable(bytes.fromhex(whole))
-    if _BASE64.fullmatch(bare):
-        yield from _readable(_from_base64(bare))
+
+
+def _decoded(run: str) -> Iterator[str]:
+    """The texts that a run may be the code of: what of it is readable ASCII.
+
+    A run that was cut anywhere is decoded up to there. Before the code may stand a prefix (``0x``, ``id-``),
+    whose letters may be letters of the code as well, so it is read from each of its first letters.
+    """
+    for code in _HEX.finditer(run):
+        for first in range(2):
+            digits = code[0][first:]
+            yield from _readable(bytes.fromhex(digits[: len(digits) // 2 * 2]))
+    for code in _BASE64.finditer(run):
+        for first in range(4):
+            yield from _readable(_from_base64(code[0][first:]))
 
 
 def _from_base64(bare: str) -> bytes:
@@ -414,5 +483,5 @@ def _from_base64(bare: str) -> bytes:
 
 
 def _readable(data: bytes) -> Iterator[str]:
-    if _READABLE.fullmatch(data):
-        yield data.decode("ascii")
+    if parts := _READABLE.findall(data):
+        yield b"\n".join(parts).decode("ascii")

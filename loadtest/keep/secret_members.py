@@ -17,8 +17,11 @@ _OPENED = re.compile(
     r"(?:(?P<string>\\{0,15}+\")|(?P<nested>[\[{])|(?P<number>-?\d[\w.+-]*+))"
 )
 _LETTER = re.compile(r"\\+u([0-9A-Fa-f]{4})")
-_QUOTE = re.compile(r"(\\*)\"")
-_SIGN = re.compile(r"(\\*)\"|[\[\]{}]")
+_SLASHES = r"(?<!\\)(\\*+)"
+"""All backslashes before a sign. A search begins at the first of them only, or many take quadratic time."""
+
+_QUOTE = re.compile(rf"{_SLASHES}\"")
+_SIGN = re.compile(rf"{_SLASHES}\"|[\[\]{{}}]")
 _TOKEN = re.compile(r"[\w.~+/=-]{16,}+")
 
 MAX_KEY = 160

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.exceptions import ConnectionClosed, InvalidURI, SecurityError, WebSocketException
+from websockets.exceptions import ConnectionClosed, SecurityError, WebSocketException
 from websockets.http11 import Request, Response
 from websockets.typing import Origin, Subprotocol
 
@@ -29,14 +29,26 @@ from loadtest.keep.redact import Redactor
 from loadtest.plan.capture import MAX_BYTES, MAX_FRAMES, CapturedFrame, capture_text
 from loadtest.plan.frame_limits import MAX_MESSAGE_BYTES
 from loadtest.plan.settings import public_url
-from loadtest.secret_names import TRANSPORT_HEADERS, handshake_secrets, subprotocol_secrets
+from loadtest.secret_names import (
+    TRANSPORT_HEADERS,
+    handshake_secrets,
+    looks_like_token,
+    subprotocol_secrets,
+)
+from loadtest.show.sanitize import printable
 from loadtest.speak.close_codes import IN_NO_FRAME, NORMAL
 from loadtest.speak.codec.mqtt_password import connect_password
 
 MAX_FILES = 1_000
 """Connections that are written down; later ones are only passed on."""
 
+MAX_NAMES = 10_000
+"""Names of files that are tried for a connection, where files of earlier recordings are there."""
+
 OPEN_WITHIN_S = 10.0
+
+ANSWER_WITHIN_S = 3 * OPEN_WITHIN_S
+"""A client is given up later than the server is: what became of the server is told and counted."""
 
 _UNHEARD = logging.getLogger(f"{__name__}.websockets")
 _UNHEARD.addHandler(logging.NullHandler())
@@ -49,15 +61,18 @@ _TELLING = ("Origin", "Authorization", "Cookie")
 
 @dataclass(slots=True)
 class RecordedConnection:
-    """What was kept of one connection. ``left_out``: frames beyond what a capture may hold.
+    """What was kept of one connection. ``left_out``: frames that were passed on, but not written.
 
+    ``path``: the file that was made; None: none could be. ``failed``: why not all could be written; a
+    capture may also be full.
     ``url`` is where it led, with what may be secret in it; ``subprotocols`` what was offered, without.
     ``credentials`` are the names of headers that may have let the client in.
     """
 
-    path: Path | None
+    path: Path | None = None
     frames: int = 0
     left_out: int = 0
+    failed: str = ""
     url: str = ""
     subprotocols: tuple[str, ...] = ()
     credentials: tuple[str, ...] = ()
@@ -107,7 +122,7 @@ async def recording(options: RecordingOptions, on_listening: Callable[[str], Non
 class _Writer:
     """Writes the messages of one connection, each as it comes, up to what a capture may hold."""
 
-    def __init__(self, file: IO[str] | None, kept: RecordedConnection, secrets: Iterable[str]) -> None:
+    def __init__(self, file: IO[bytes] | None, kept: RecordedConnection, secrets: Iterable[str]) -> None:
         self._file = file
         self._kept = kept
         self._began_ns = time.monotonic_ns()
@@ -123,19 +138,37 @@ class _Writer:
         clean = self._redactor.heard if inward else self._redactor.sent
         payload = clean(text).encode("utf-8", "surrogateescape")
         frame = CapturedFrame(time.monotonic_ns() - self._began_ns, inward, payload, binary)
-        line = capture_text([frame])
-        self._bytes += len(line.encode())
-        if self._file is None or self._kept.frames >= MAX_FRAMES or self._bytes > MAX_BYTES:
+        line = capture_text([frame]).encode()
+        self._bytes += len(line)
+        full = self._kept.frames >= MAX_FRAMES or self._bytes > MAX_BYTES
+        if full or not self._written(line):
             self._kept.left_out += 1
-            return
-        self._file.write(line)
-        self._file.flush()
-        self._kept.frames += 1
+        else:
+            self._kept.frames += 1
+
+    def _written(self, line: bytes) -> bool:
+        """Write a line as a whole, or nothing of it and no other after it."""
+        if self._file is None:
+            return False
+        at = self._file.tell()
+        try:
+            if self._file.write(line) == len(line):
+                return True
+            why = "the disk is full"
+        except OSError as error:
+            why = error.strerror or str(error)
+        with suppress(OSError):
+            self._file.truncate(at)
+        self._kept.failed = why
+        self.close()
+        return False
 
     def close(self) -> None:
         """Nothing more comes."""
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):
+                self._file.close()
+            self._file = None
 
 
 class _Onward(connect):
@@ -162,6 +195,9 @@ class _Recording:
         self._found = Recorded()
         self._over = asyncio.Event()
         self._ended = 0
+        # The number of the next file; one that is there already is left out.
+        self._number = 1
+        self._watches: set[asyncio.Task[None]] = set()
         # The server's side of each connection, from its upgrade to its end.
         self._others: dict[ServerConnection, ClientConnection] = {}
 
@@ -180,6 +216,7 @@ class _Recording:
                 process_request=self._open_other,
                 select_subprotocol=self._agreed,
                 compression=None,
+                open_timeout=ANSWER_WITHIN_S,
                 max_size=MAX_MESSAGE_BYTES,
                 server_header=None,
                 logger=_UNHEARD,
@@ -191,6 +228,8 @@ class _Recording:
             host, port = next(iter(server.sockets)).getsockname()[:2]
             on_listening(f"ws://[{host}]:{port}" if ":" in host else f"ws://{host}:{port}")
             await self._over.wait()
+        if self._watches:
+            await asyncio.wait(self._watches, timeout=OPEN_WITHIN_S)
         return self._found
 
     def _url_for(self, path: str) -> str:
@@ -221,14 +260,25 @@ class _Recording:
                 max_size=MAX_MESSAGE_BYTES,
                 ssl=_unverified() if self._options.insecure and self._options.to.startswith("wss") else None,
             )
-        except (OSError, WebSocketException, InvalidURI) as error:
+        # Of an address that it redirects to, the parts are looked at by urllib, which raises a ValueError.
+        except (OSError, WebSocketException, ValueError) as error:
             self._found.refused += 1
-            self._found.reason = " ".join(str(error).split()) or type(error).__name__
+            self._found.reason = _reason(error, request)
             self._count_end()
             return client.respond(
                 HTTPStatus.BAD_GATEWAY, f"the server did not accept the connection: {self._found.reason}\n"
             )
+        watch = asyncio.ensure_future(self._end_unanswered(client))
+        self._watches.add(watch)
+        watch.add_done_callback(self._watches.discard)
         return None
+
+    async def _end_unanswered(self, client: ServerConnection) -> None:
+        """End the server's side of a client that left before it was answered."""
+        await client.wait_closed()
+        if other := self._others.pop(client, None):
+            await other.close()
+            self._count_end()
 
     def _agreed(self, client: ServerConnection, _offered: object) -> Subprotocol | None:
         """The subprotocol that the server chose."""
@@ -236,11 +286,12 @@ class _Recording:
 
     async def _pass_on(self, client: ServerConnection) -> None:
         """One connection: both ways at once, until one side ends."""
-        other = self._others.pop(client)
+        other = self._others.pop(client, None)
+        if other is None:
+            return
         kept = self._kept_of(client.request)
         self._found.connections.append(kept)
-        file = None if kept.path is None else kept.path.open("x", encoding="utf-8")
-        writer = _Writer(file, kept, _secrets_in(client.request))
+        writer = _Writer(self._new_file(kept), kept, _secrets_in(client.request))
         try:
             ways = [
                 asyncio.ensure_future(_copy(client, other, writer, inward=False)),
@@ -253,10 +304,11 @@ class _Recording:
         finally:
             writer.close()
             self._count_end()
+            await other.close()
 
     def _kept_of(self, request: Request | None) -> RecordedConnection:
         """Where a connection is written, and what it asked for."""
-        kept = RecordedConnection(self._file_of(len(self._found.connections)))
+        kept = RecordedConnection()
         if request is not None:
             names = _offered(request)
             secrets = [each for each in subprotocol_secrets(names) if each]
@@ -265,12 +317,27 @@ class _Recording:
             kept.subprotocols = tuple(name for name in names if not any(each in name for each in secrets))
         return kept
 
-    def _file_of(self, number: int) -> Path | None:
-        """The first connection has the file that was named, the others their number in its name."""
+    def _new_file(self, kept: RecordedConnection) -> IO[bytes] | None:
+        """A file that was not there: the first has the name that was given, the others a number in it."""
         save = self._options.save
-        if number >= MAX_FILES:
+        if len(self._found.connections) > MAX_FILES:
+            kept.failed = f"at most {MAX_FILES} connections are recorded"
             return None
-        return save if number == 0 else save.with_name(f"{save.stem}-{number + 1}{save.suffix}")
+        # Each has been there, so it takes a folder of so many to come to the end.
+        for number in range(self._number, self._number + MAX_NAMES):
+            path = save if number == 1 else save.with_name(f"{save.stem}-{number}{save.suffix}")
+            try:
+                # Unbuffered: what a full disk did not take is known at once.
+                file = path.open("xb", buffering=0)
+            except FileExistsError:
+                continue
+            except OSError as error:
+                kept.failed = f"{path} cannot be written: {error.strerror or error}"
+                return None
+            kept.path, self._number = path, number + 1
+            return file
+        kept.failed = f"{MAX_NAMES} files with names like {save} exist"
+        return None
 
     def _count_end(self) -> None:
         self._ended += 1
@@ -297,6 +364,12 @@ async def _end_like(ended: Side, other: Side) -> None:
         await other.close(NORMAL if code in IN_NO_FRAME else code, reason)
 
 
+def _reason(error: Exception, request: Request) -> str:
+    """Why the server did not let a client in, without what the client said in confidence."""
+    redactor = Redactor(_secrets_in(request))
+    return printable(redactor.text(str(error))) or type(error).__name__
+
+
 def _offered(request: Request) -> list[str]:
     """The subprotocols that a client offers."""
     offered = request.headers.get_all("Sec-WebSocket-Protocol")
@@ -305,7 +378,12 @@ def _offered(request: Request) -> list[str]:
 
 def _secrets_in(request: Request | None) -> list[str]:
     """What a client says at its upgrade that no file is to hold."""
-    return [] if request is None else handshake_secrets(request.path, request.headers.raw_items())
+    if request is None:
+        return []
+    # With a host before it, a path that begins with "//[" is not taken for a host.
+    url = f"ws://client{request.path}"
+    parts = [part for part in urlsplit(url).path.split("/") if looks_like_token(part)]
+    return [*parts, *handshake_secrets(url, request.headers.raw_items())]
 
 
 def _unverified() -> object:

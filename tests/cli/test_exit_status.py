@@ -81,6 +81,26 @@ def test_every_problem_stands_on_a_line_of_its_own(capsys: pytest.CaptureFixture
     assert capsys.readouterr().err == "plan.toml:3: connections is 0\n--set: no key lod\n"
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ConfigError('there is no run "\x1b[2J"'), 'there is no run "\\x1b[2J"\n'),
+        (
+            ConfigError([Problem("a\x1b.toml", "a\r"), Problem("", "b\nPASS\u202e")]),
+            "a\\x1b.toml: a\\r\nb\\nPASS\\u202e\n",
+        ),
+        (TargetError(Layer.AUTH, "\x9b31m no\n\n"), "auth: \\x9b31m no\\n\\n\n"),
+        (click.UsageError("no \x1b]0;x\x07"), "Error: no \\x1b]0;x\\x07\n"),
+    ],
+)
+def test_no_error_steers_the_terminal(
+    error: Exception, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Names of files, labels and answers are of others: what a terminal would obey is shown as its escape."""
+    exit_code_of(raising(error))
+    assert capsys.readouterr().err == said
+
+
 def test_a_refusal_names_its_layer(capsys: pytest.CaptureFixture[str]) -> None:
     exit_code_of(raising(TargetError(Layer.TLS, "the certificate has expired")))
     assert capsys.readouterr().err == "tls: the certificate has expired\n"

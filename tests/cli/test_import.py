@@ -42,6 +42,20 @@ def har_of(url: str, turns: int) -> str:
     return json.dumps({"log": {"entries": [{"request": request, "_webSocketMessages": messages}]}})
 
 
+def test_names_of_parameters_cannot_steer_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = "wss://chat.example/ws?room=7&%1b%5B2J_token=a-token-in-the-url"
+    har = tmp_path / "session.har"
+    har.write_text(har_of(url, 3))
+    main(["import", "har", str(har), "--folder", str(tmp_path), "--name", "chat"])
+    print_next_step(RecordedConnection(None, url=url), tmp_path / "chat.jsonl")
+    said = "".join(capsys.readouterr())
+    assert said.count("secrets left out of the URL: \\x1b[2J_token; ") == 2
+    assert "--query '\\x1b[2J_token'" in said
+    assert "\x1b" not in said
+
+
 def test_a_file_of_a_browser_becomes_files_that_can_be_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -61,6 +61,60 @@ def test_what_a_target_said_cannot_steer_the_terminal(capsys: pytest.CaptureFixt
     assert "\x1b" not in told
 
 
+STEERING = "\x1b[2J\u202e"
+
+
+def renamed(path: Path, **changes: object) -> Path:
+    """A run whose folder and id are of others, as in an archive that was unpacked here."""
+    manifest = json.loads((path / "run.json").read_text("utf-8"))
+    (path / "run.json").write_text(json.dumps({**manifest, **changes}))
+    return path.rename(path.with_name(f"{path.name}{STEERING}\nPASS"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["show", "v1\x1b[3"],
+        ["show", "latest"],
+        ["baseline", "latest"],
+        ["prune", "--keep", "1ms"],
+        ["prune", "--keep", "1ms", "--dry-run"],
+        ["merge", "latest", "latest"],
+        ["merge", "2", "latest"],
+    ],
+    ids=" ".join,
+)
+def test_what_others_called_a_run_cannot_steer_the_terminal(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    store(Path("results"), "v0")
+    renamed(store(Path("results"), "v1"), label=f"v1{STEERING}", started="2026-11-22T00:00:00Z")
+    main(["runs", *words])
+    main(["runs", "baseline"])
+    said = "".join(capsys.readouterr())
+    assert said
+    assert not {*STEERING} & {"\x1b", "\u202e"} & {*said}
+    assert "\nPASS" not in said
+
+
+def test_names_of_files_that_an_import_leaves_cannot_steer_the_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = store(Path("elsewhere"), "v1")
+    for n in range(25):
+        (path / f"a{STEERING}{n:02}").write_text("")
+    assert main(["runs", "import", str(path)]) == 0
+    said = "".join(capsys.readouterr())
+    assert "not taken: a\\x1b[2J\\u202e00, a" in said
+    assert said.endswith("u202e19, and 5 more\n")
+    (path / "x\x1b[2J\nPASS").symlink_to("/etc/passwd")
+    assert main(["runs", "import", str(path)]) == 2
+    said += "".join(capsys.readouterr())
+    assert "is a link or a device" in said
+    assert "\nPASS" not in said
+    assert "\x1b" not in said
+
+
 def asked_for(label: str) -> Path:
     """A run that readiness made to ask a part."""
     path = store(Path("results"), label)

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from loadtest.errors import ConfigError
+from loadtest.keep import importing
 from loadtest.keep.importing import import_runs
 from loadtest.keep.read import read_run
 from tests.keep.samples import second, write_run
@@ -115,6 +117,49 @@ def test_a_damaged_manifest_is_refused(
     os.utime(source / "intervals.jsonl", (0, 0))
     rewrite(source, **changes)
     refused(tmp_path, source, sentence)
+
+
+def test_a_file_that_is_large_only_by_its_length_is_refused(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "MAX_FILE_BYTES", 1 << 20)
+    with (source / "run.log").open("ab") as sparse:
+        sparse.truncate((1 << 20) + 1)
+    refused(tmp_path, source, "run.log. is larger than 1.0 MiB, so the run was not imported")
+    with (source / "run.log").open("ab") as sparse:
+        sparse.truncate(1 << 20)
+    assert import_runs(results(tmp_path), source)[0].new
+
+
+def test_runs_that_are_large_together_are_refused_before_one_is_taken(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_run(tmp_path / "elsewhere", [second(0)], label="v2")
+    size = sum(path.stat().st_size for path in source.rglob("*") if path.is_file())
+    monkeypatch.setattr(importing, "MAX_BYTES", size)
+    refused(tmp_path, tmp_path / "elsewhere", "so none was imported; import fewer at a time")
+    import_runs(results(tmp_path), source)
+    # What is there already is not written again.
+    monkeypatch.setattr(importing, "MAX_BYTES", size - 1)
+    made = import_runs(results(tmp_path), tmp_path / "elsewhere")
+    assert sorted(each.new for each in made) == [False, True]
+
+
+def test_a_file_that_grows_meanwhile_is_refused(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def grown(found: object) -> None:
+        (source / "run.log").write_text("a line more")
+
+    (source / "run.log").write_text("")
+    monkeypatch.setattr(importing, "_limit", grown)
+    refused(tmp_path, source, "has grown during the import")
+
+
+def test_two_copies_of_one_run_are_one(tmp_path: Path, source: Path) -> None:
+    shutil.copytree(source, tmp_path / "elsewhere" / "again")
+    made = import_runs(results(tmp_path), tmp_path / "elsewhere")
+    assert [each.new for each in made] == [True, False]
 
 
 def test_a_run_that_goes_on_is_refused(tmp_path: Path, source: Path) -> None:

@@ -7,9 +7,9 @@ import re
 import string
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import pytest
 from hypothesis import given
@@ -269,6 +269,26 @@ def test_the_beginning_of_a_secret_that_was_cut_off_is_taken_out(secret: str, ke
         assert redactor.text(f"said: {secret[:3]}…") == f"said: {secret[:3]}…"
 
 
+@pytest.mark.parametrize(
+    "coded",
+    [
+        "s3cr3t\\/pa",
+        "s3cr3t%2fpa",
+        "s3cr3t\\u002fp",
+        "s3cr\\u00",
+        "s3cr3t%2",
+        "s3cr3t\\x2",
+        "s3cr3t\\",
+        "%73%33cr3t%2fp%6",
+    ],
+)
+def test_the_beginning_of_a_secret_that_was_cut_off_is_taken_out_of_a_code(
+    coded: str, redactor_of_many: Redactor
+) -> None:
+    for redactor in (Redactor([SECRET]), redactor_of_many):
+        assert redactor.text(f"said {coded}… and a\\…, 7%…") == f"said {REDACTED}… and a\\…, 7%…"
+
+
 HOSTILE = {
     "parts of a key": '"' + "a_" * 32_000,
     "backslashes": "\\" * 64_000,
@@ -284,6 +304,17 @@ HOSTILE = {
     "lines": "\npasscode: a " * 5_000,
     "settings": "a.b-" * 16_000 + "password=" * 7_000,
     "addresses": "ws://" * 13_000,
+    "backslashes after a key": '{"password":"' + "\\" * 64_000,
+    "backslashes in an object": '{"password":[' + "\\" * 64_000,
+    "backslashes in an owner": '{"session":{' + "\\" * 64_000,
+    "escapes": "\\/" * 32_000,
+    "escaped percent signs": "\\u0025" * 10_000,
+    "percent signs": "%41" * 21_000,
+    "parts in percent signs": "a%2e" * 16_000,
+    "bytes": "\\x41" * 16_000,
+    "hexadecimal": "41" * 32_000,
+    "base64": "QUFB" * 16_000,
+    "a secret again and again": "hush-hush-hush " * 4_000,
 }
 
 
@@ -300,6 +331,23 @@ def test_no_text_takes_more_time_than_its_length(name: str) -> None:
     whole = HOSTILE[name]
     # Quadratic would be a factor of 16, and twenty seconds and more.
     assert seconds(whole) < 8 * seconds(whole[: len(whole) // 4]) + 0.5
+
+
+@pytest.mark.timed
+@pytest.mark.parametrize("letter", ["\\", "a", "ab", "a."])
+def test_a_secret_that_repeats_itself_takes_no_more_time_than_its_length(letter: str) -> None:
+    """As a target may give one, and send the same again."""
+
+    def seconds(n: int) -> float:
+        redactor = Redactor(MANY[:200])
+        text = '{"password":"' + letter * (n // len(letter)) + '"}'
+        before = time.process_time()
+        redactor.heard(text)
+        assert redactor.heard(text + text) == f'{{"password":"{REDACTED}"}}' * 2
+        assert redactor.heard(letter * n + "…") == f"{REDACTED}…"
+        return time.process_time() - before
+
+    assert seconds(64_000) < 8 * seconds(16_000) + 0.5
 
 
 @pytest.mark.parametrize(
@@ -324,6 +372,8 @@ def test_what_the_settings_hide_is_hidden_on_the_command_line(setting: str, kept
 # ------------------------------------------------------------------ what a server has coded
 
 GIVEN = "hunter/2pw=K+Zz81kxQ"
+SHORT = "p@ss/w1"
+FOREIGN = "pässw/ört+12"
 MINTED = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1c2VyLTEifQ.c2lnbmF0dXJlLW9mLXRoZS10b2tlbg"
 
 
@@ -350,6 +400,91 @@ def test_a_secret_that_a_server_has_coded_is_taken_out(secret: str, coding: str,
     assert shown == f"the target answered HTTP 401 not {REDACTED}{end}"
 
 
+ESCAPED: dict[str, Callable[[str], str]] = {
+    "a slash as PHP writes it": lambda secret: json.dumps({"a": f"bad {secret}"}).replace("/", "\\/"),
+    "signs as .NET writes them": lambda secret: escaped_signs(secret, "\\u{:04X}"),
+    "signs in small letters": lambda secret: escaped_signs(secret, "\\u{:04x}"),
+    "JSON in JSON": lambda secret: json.dumps(escaped_signs(secret, "\\u{:04X}").replace("/", "\\/")),
+    "bytes of a program": lambda secret: repr(secret.encode()).replace("/", "\\x2f"),
+    "every byte": lambda secret: "".join(f"\\x{each:02x}" for each in secret.encode()),
+    "a URL in small letters": lambda secret: in_small_letters(quote(secret, safe="")),
+    "a URL in capitals": lambda secret: quote(secret, safe=""),
+    "a few letters of a URL": lambda secret: secret.replace("/", "%2f"),
+    "a URL in a URL": lambda secret: quote(in_small_letters(quote(secret, safe="")), safe=""),
+    "a URL in JSON": lambda secret: quote(secret, safe="").replace("%", "\\u0025"),
+    "a form": lambda secret: f"user=a.b&note={in_small_letters(quote(secret, safe=''))}&c=d",
+    "hexadecimal": lambda secret: secret.encode().hex(),
+    "0x": lambda secret: f"0x{secret.encode().hex()}",
+    "0X in capitals": lambda secret: f"0X{secret.encode().hex().upper()}",
+    "\\x": lambda secret: f"\\x{secret.encode().hex()}",
+    "hexadecimal after letters of it": lambda secret: f"bead-a{f'id {secret}'.encode().hex()}",
+    "base64 in JSON": lambda secret: in_base64(f"??>{secret}").replace("/", "\\/"),
+    "base64 in a URL": lambda secret: quote(in_base64(f"a:{secret}")),
+    **{
+        f"base64 after {prefix!r} and {before!r}": (
+            lambda secret, prefix=prefix, before=before: prefix + in_base64(before + secret)
+        )
+        for prefix in ("id-", "/cb/v1/", "x", "a/b", "")
+        for before in ("", "u:", "demo:", "ü:", "äö\0\1\2")
+    },
+}
+
+
+def in_small_letters(coded: str) -> str:
+    return re.sub("%..", lambda code: code[0].lower(), coded)
+
+
+def escaped_signs(secret: str, form: str) -> str:
+    return "".join(each if each.isalnum() and each.isascii() else form.format(ord(each)) for each in secret)
+
+
+def all_that_is_meant(text: str) -> Iterator[str]:
+    """The text, and all that somebody can read in it."""
+    yield text
+    for _ in range(3):
+        text = re.sub(r"\\(?:u(....)|(/))", lambda code: code[2] or chr(int(code[1], 16)), text)
+        text = unquote(re.sub(r"\\x(..)", r"%\1", text.replace("\\\\", "\\")))
+        yield text
+    for code in re.findall("[A-Za-z0-9+/]{8,}", text):
+        for first in range(4):
+            part = code[first:][: len(code[first:]) // 4 * 4]
+            yield base64.b64decode(part).decode("utf-8", "replace")
+    for code in re.findall("[0-9A-Fa-f]{8,}", text):
+        for first in range(2):
+            yield bytes.fromhex(code[first:][: len(code[first:]) // 2 * 2]).decode("utf-8", "replace")
+
+
+@pytest.mark.parametrize("secret", [GIVEN, SHORT, FOREIGN])
+@pytest.mark.parametrize("coding", ESCAPED)
+def test_no_part_of_a_secret_is_left_in_a_code(coding: str, secret: str) -> None:
+    coded = ESCAPED[coding](secret)
+    for redactor in (Redactor([secret]), Redactor([secret, "another-one/of=them"])):
+        shown = redactor.text(f"the target answered {coded} and more")
+        left = [secret[at : at + 4] for at in range(len(secret) - 3)]
+        assert not [each for each in left for meant in all_that_is_meant(shown) if each in meant], shown
+        assert shown.startswith("the target answered ")
+        assert shown.endswith(" and more")
+
+
+@pytest.mark.parametrize("coding", [name for name in ESCAPED if "ä" not in name and "ü" not in name])
+def test_of_thousands_of_secrets_each_is_found_in_a_code(coding: str, redactor_of_many: Redactor) -> None:
+    for secret in (MANY[0], MANY[4321]):
+        shown = redactor_of_many.text(f"not {ESCAPED[coding](secret)} is known")
+        assert not [meant for meant in all_that_is_meant(shown) if secret[:9] in meant], shown
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "pin%3D12345",
+        "%7B%22password%22%3A%22zq81.kx0.zq81.kx0%22%7D",
+        "id-" + in_base64("Bearer zq81kx0zq81kx0"),
+    ],
+)
+def test_what_is_known_by_its_place_is_found_in_a_code(code: str) -> None:
+    assert Redactor().text(f"not {code}, and more") == f"not {REDACTED}, and more"
+
+
 @pytest.mark.parametrize("coding", CODINGS)
 def test_a_coded_secret_that_was_cut_is_taken_out(coding: str) -> None:
     coded = CODINGS[coding](MINTED)
@@ -365,6 +500,9 @@ def test_a_coded_secret_that_was_cut_is_taken_out(coding: str) -> None:
         "aGVsbG8gd29ybGQsIGhlbGxvIHdvcmxk",
         "%68%65%6c%6c%6f%20%77%6f%72%6c%64%20%61%67%61%69%6e",
         "some/path/of/several/words_and_more",
+        "\\/\\u002B\\x41%2f",
+        "0x68656c6c6f2068656c6c6f2068656c6c6f",
+        "https://a.example/%7Ejoe/a%20b.html?q=100%25+of%20it",
     ],
 )
 def test_what_is_coded_and_no_secret_stays(text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.http11 import Request, Response
+from websockets.typing import Subprotocol
 
 from loadtest.errors import ConfigError
 from loadtest.plan.capture import read_capture
@@ -130,6 +132,142 @@ def test_each_connection_has_a_file_and_a_path_of_the_server_is_kept(
     assert paths == ["/mine", "/mine"]
     assert [each.path for each in found.connections] == [tmp_path / "f.jsonl", tmp_path / "f-2.jsonl"]
     assert [(each.frames, each.left_out) for each in found.connections] == [(2, 1), (2, 1)]
+
+
+async def one_message(url: str) -> Any:
+    async with connect(f"{url}/mine", subprotocols=[Subprotocol("chat.v2")]) as socket:
+        await socket.recv()
+        await socket.send("a")
+        return await socket.recv()
+
+
+def test_files_that_are_there_keep_what_they_hold_and_no_connection_is_lost(tmp_path: Path) -> None:
+    for name in ("f-2.jsonl", "f-3.jsonl"):
+        (tmp_path / name).write_text("of another day")
+
+    async def client(url: str) -> Any:
+        return [await one_message(url) for _ in range(3)]
+
+    found, came = recorded(client, tmp_path / "f.jsonl", connections=3)
+    assert came == ["a"] * 3
+    assert [each.path and each.path.name for each in found.connections] == [
+        "f.jsonl",
+        "f-4.jsonl",
+        "f-5.jsonl",
+    ]
+    assert [(each.frames, each.failed) for each in found.connections] == [(3, "")] * 3
+    assert (tmp_path / "f-2.jsonl").read_text() == "of another day"
+
+
+@pytest.mark.parametrize("limit", ["MAX_FILES", "MAX_NAMES", ""])
+def test_a_connection_that_cannot_be_written_is_passed_on_and_told(
+    limit: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if limit:
+        monkeypatch.setattr(recording_proxy, limit, 0)
+    save = tmp_path / ("f.jsonl" if limit else "nowhere/f.jsonl")
+    found, came = recorded(one_message, save)
+    (kept,) = found.connections
+    assert came == "a"
+    assert (kept.path, kept.frames, kept.left_out) == (None, 0, 3)
+    assert kept.failed
+
+
+def test_a_disk_that_is_full_leaves_whole_lines_and_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full:
+        """A file that takes one line, and half of the next."""
+
+        def __init__(self, path: Path) -> None:
+            self._file = io.FileIO(path, "x")
+
+        def write(self, line: bytes) -> int:
+            return self._file.write(line[: len(line) if not self._file.tell() else len(line) // 2]) or 0
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._file, name)
+
+    monkeypatch.setattr(Path, "open", lambda path, *_, **__: Full(path))
+    found, came = recorded(one_message, tmp_path / "f.jsonl")
+    monkeypatch.undo()
+    (kept,) = found.connections
+    assert came == "a"
+    assert (kept.frames, kept.left_out, kept.failed) == (1, 2, "the disk is full")
+    assert len(read_capture(tmp_path / "f.jsonl")) == 1
+
+
+def test_a_client_that_leaves_before_it_is_answered_is_counted_and_ends_the_other_side(
+    tmp_path: Path,
+) -> None:
+    ended: list[int | None] = []
+
+    async def slow(socket: ServerConnection, request: Request) -> None:
+        arrived.set()
+        await left.wait()
+
+    async def note(socket: ServerConnection) -> None:
+        await socket.wait_closed()
+        ended.append(socket.close_code)
+
+    async def all_of_it() -> Recorded:
+        async with serve(note, "127.0.0.1", 0, process_request=slow) as server:
+            to = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
+            listening: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+            options = RecordingOptions("127.0.0.1", 0, to, tmp_path / "f.jsonl", 1)
+            going_on = asyncio.ensure_future(recording(options, listening.set_result))
+            port = int((await listening).rpartition(":")[2])
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+            key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+            writer.write(f"GET / HTTP/1.1\r\nHost: a\r\n{upgrade}{key}\r\n".encode())
+            await arrived.wait()
+            writer.transport.abort()
+            await writer.wait_closed()
+            left.set()
+            return await asyncio.wait_for(going_on, 30)
+
+    arrived, left = asyncio.Event(), asyncio.Event()
+    found = asyncio.run(all_of_it())
+    assert len(ended) == 1
+    assert (found.connections, found.refused) == ([], 0)
+
+
+def test_a_redirect_that_is_no_url_says_nothing_of_the_client(tmp_path: Path) -> None:
+    token = "zq81kx0zq81kx0zq81kx0"
+    secrets = (token, "S3CRETtoken99", "p4ss/word", "p4ss%2fword")
+
+    async def client(url: str) -> Any:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nX-Key: p4ss/word\r\n"
+        path = f"/{token}/ws?token=S3CRETtoken99&t=p4ss%2fword"
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: a\r\n{upgrade}{key}\r\n".encode())
+        answer = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        return answer.decode()
+
+    for place in ("http://h:1{}", "http://[{}", "ws://h:x{}", "ws://h/\x9b31m{}", "wss:{}"):
+
+        async def all_of_it(place: str = place) -> tuple[Recorded, str]:
+            def away(socket: ServerConnection, request: Request) -> Response:
+                headers = Headers(Location=place.format(request.path), **{"Content-Length": "0"})
+                return Response(307, "Found", headers, b"")
+
+            async with serve(echo, "127.0.0.1", 0, process_request=away) as server:
+                to = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
+                listening: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+                options = RecordingOptions("127.0.0.1", 0, to, tmp_path / "f.jsonl", 1)
+                going_on = asyncio.ensure_future(recording(options, listening.set_result))
+                answer = await client(await listening)
+                return await asyncio.wait_for(going_on, 30), answer
+
+        found, answer = asyncio.run(all_of_it())
+        assert found.refused == 1
+        assert answer.startswith("HTTP/1.1 502")
+        assert found.reason.isprintable()
+        assert not [each for each in secrets if each in found.reason + answer], found.reason
 
 
 def test_a_server_that_is_not_there_is_told_to_the_client(tmp_path: Path) -> None:

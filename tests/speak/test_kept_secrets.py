@@ -44,6 +44,16 @@ def test_of_secrets_that_overlap_nothing_is_left(secrets: tuple[str, ...], paylo
         json.dumps,
         repr,
         lambda text: "".join(f"\\u{ord(letter):04X}" for letter in text),
+        lambda text: json.dumps(text, ensure_ascii=False).replace("/", "\\/"),
+        lambda text: json.dumps(json.dumps(text).replace("/", "\\/").replace("+", "\\u002b")),
+        lambda text: quote(text, safe="").lower(),
+        lambda text: quote(quote(text, safe=""), safe=""),
+        lambda text: "".join(f"\\x{byte:02x}" for byte in text.encode()),
+        lambda text: f"0x{text.encode().hex()}",
+        lambda text: text.encode().hex().upper(),
+        lambda text: base64.b64encode(f"\0{text}".encode()).decode(),
+        lambda text: base64.urlsafe_b64encode(f"\0\1{text}\2".encode()).decode(),
+        lambda text: base64.b64encode(b"???" + text.encode()).decode().replace("/", "\\/"),
     ],
 )
 def test_a_secret_is_found_in_every_code(code: object) -> None:
