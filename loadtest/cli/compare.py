@@ -176,8 +176,9 @@ def _noise_file(results: Path, newest: Manifest) -> Path:
 def _known_noise(results: Path, newest: Manifest) -> dict[str, float]:
     """Spreads by metric that were learned from runs of the same plan on the same machine."""
     from loadtest.judge.noise_floor import learned
-    from loadtest.keep.bounded import MIB, read_whole
+    from loadtest.keep.bounded import read_whole
     from loadtest.keep.json import parsed
+    from loadtest.units import MIB
 
     if not newest:
         return {}

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-MIB = 1024 * 1024
+from loadtest.units import MIB
 
 LONGEST_LINE = 64 * MIB
 """The longest lines that we write say which of a million connections became ready in a second: 30 MB."""

@@ -15,10 +15,11 @@ import msgspec
 from loadtest import catalog
 from loadtest.errors import ConfigError, Exit
 from loadtest.keep import folder
-from loadtest.keep.bounded import MIB, read_whole
+from loadtest.keep.bounded import read_whole
 from loadtest.keep.json import unbearable
 from loadtest.keep.manifest import SCHEMA
 from loadtest.keep.settings_shape import StoredSettings
+from loadtest.units import MIB
 
 JsonObject = dict[str, Any]
 Number = float | None

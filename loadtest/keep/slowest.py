@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.keep.atomic import write_whole
-from loadtest.keep.bounded import MIB, read_whole
+from loadtest.keep.bounded import read_whole
 from loadtest.keep.json import json_text, parsed
 from loadtest.keep.redact import Redactor
+from loadtest.units import MIB
 
 SLOWEST = 20
 PER_FAILURE = 10
