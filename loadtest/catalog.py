@@ -978,13 +978,6 @@ TURN_COUNTERS = (
         by_kind=True,
     ),
     Counter(
-        "events.gap_begin_coalesced",
-        "gaps that begin at an event that was not the last of its read",
-        hot=True,
-        kept_as="generator.coalesced.gap_begins",
-        by_kind=True,
-    ),
-    Counter(
         "turns.slow_send",
         "turns whose message took the generator more than 1 ms to send",
         kept_as="generator.slow_sends.turns",

@@ -27,7 +27,6 @@ SLOW_TAG = "slow:"
 
 CAUSED_BY_US = (
     "events.coalesced",
-    "events.gap_begin_coalesced",
     "events.late",
     "events.after_failure",
     "turns.first_coalesced",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import math
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -29,7 +29,6 @@ from loadtest.judge.manifest_access import (
     events_of_kinds,
     kinds,
     message_steps,
-    number,
     observed,
     parts,
     populations,
@@ -66,14 +65,8 @@ BOUNDED_BY = {each.name: each.bounded_by for each in catalog.METRICS}
 SERVICE = frozenset(each.name for each in catalog.METRICS if each.group == "Service time")
 """Metrics that begin with the sending, and so contain the time that a slow one took."""
 
-GAP, GAP_BEGINS = "event.gap", "events.gap_begin_coalesced"
-"""The metric of which some samples may be longer than measured, and the counter of those."""
-
-OF_ANY = ("min", "mean", "max", "max_exact")
-"""Statistics that a single sample may move."""
-
 NOTABLE = 0.02
-"""A percentile that may differ by more than this part is not exact."""
+"""A percentile that may be lower by more than this part is not exact."""
 
 
 def summarise(manifest: Manifest, totals: Totals, turns: Turns | None = None) -> dict[str, Any]:
@@ -130,9 +123,7 @@ def _summarised(manifest: Manifest, totals: Totals, turns: Turns | None) -> dict
             if split_kind(name)[0] in BOUNDED:
                 metric["upper_bound"] = True
     for name, metric in metrics.items():
-        if split_kind(name)[0] == GAP and (begun := _samples(totals, name, (GAP_BEGINS,))):
-            metric["at_most"] = _at_most(metric, begun, totals.histograms[name].spectrum())
-        bounded = _samples(totals, name, BOUNDED_BY.get(split_kind(name)[0], ()))
+        bounded = _bounded_samples(totals, name)
         metric["bounds"] = bounds(metric, bounded, totals.histograms[name].spectrum() if bounded else None)
         if slow_sends(known) and split_kind(name)[0] in SERVICE and not bounded:
             metric["bounds"] = _largest(metric)
@@ -152,29 +143,11 @@ def _summarised(manifest: Manifest, totals: Totals, turns: Turns | None) -> dict
     }
 
 
-def _samples(totals: Totals, name: str, counters: Iterable[str]) -> int:
-    """How many samples of a metric these counters speak of: those of its kind of turn."""
-    _, kind = split_kind(name)
+def _bounded_samples(totals: Totals, name: str) -> int:
+    """How many samples of a metric are upper bounds, since their event shared a read with a later one."""
+    whole, kind = split_kind(name)
+    counters = BOUNDED_BY.get(whole, ())
     return sum(totals.measured(each if kind is None else of_kind(each, kind)) for each in counters)
-
-
-def _at_most(gaps: Manifest, begun: int, spectrum: Spectrum) -> dict[str, float | None]:
-    """What the statistics of gaps may be, in ms, if ``begun`` of them are longer than measured.
-
-    They begin at an event that may have come before its stamp. None: it is not known how much longer. A
-    percentile that this moves by no more than ``NOTABLE`` is left out.
-    """
-    n = int(spectrum[1][-1])
-    found: dict[str, float | None] = {name: None for name in OF_ANY if gaps[name] is not None}
-    for name in gaps:
-        value = number(gaps.get(name)) if percentile(name) is not None else None
-        if value is None:
-            continue
-        rank = nearest_rank(part_of(name), n) + begun
-        most = at_ranks(spectrum, [rank])[0] / NS_PER_MS if rank <= n else None
-        if most is None or most > value * (1 + NOTABLE):
-            found[name] = most
-    return found
 
 
 def _positions(manifest: Manifest, turns: Turns | None) -> list[dict[str, Any]]:

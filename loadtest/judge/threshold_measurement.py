@@ -236,21 +236,8 @@ def _statistic(manifest: Manifest, metric: str, statistic: str) -> Measurement:
             "exact to the possible difference between the target's clock and ours",
             aged,
         )
-    if statistic in section(found, "at_most"):
-        return _gap(manifest, found, statistic, value)
     bound = _step_bound(manifest, value)
     return Measurement(value, n, _qualified(manifest, metric, statistic, bound), bound)
-
-
-def _gap(manifest: Manifest, gaps: Manifest, statistic: str, value: float) -> Measurement:
-    """A statistic of gaps of which some begin at an event that may have come before its stamp."""
-    most = number(section(gaps, "at_most").get(statistic))
-    begun = count_or_zero(section(manifest, "generator", "coalesced").get("gap_begins"))
-    may_be = "longer" if most is None else f"up to {format_ms(most)}"
-    together = "begin at an event that shared a read with a later frame"
-    why = f"it may be {may_be}: {format_count(begun)} gaps {together}"
-    least = 0.0 if gaps.get("upper_bound") else value
-    return Measurement(value, count_or_zero(gaps.get("n")), why, (least, most))
 
 
 def _step_bound(manifest: Manifest, value: float) -> Bound | None:

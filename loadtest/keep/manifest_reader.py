@@ -90,7 +90,6 @@ class _Metric(msgspec.Struct):
     reasons: dict[str, str] = {}
     bounds: list[str] = []
     upper_bound: bool = False
-    at_most: dict[str, Number] = {}
     ci95_scope: str = ""
 
 

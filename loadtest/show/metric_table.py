@@ -74,12 +74,9 @@ class Footnotes:
 def duration_text(metric: Manifest, statistic: str) -> str | None:
     """A statistic in readable units, or None.
 
-    ``< 15.6 ms`` where the clock could not tell it from less; ``≤`` before what is only bounded from above,
-    ``≈`` before what may also be more.
+    ``< 15.6 ms`` where the clock could not tell it from less; ``≤`` before what is only bounded from above.
     """
     value = number(metric.get(statistic))
-    if value is not None and statistic in section(metric, "at_most"):
-        return f"≈{format_ms(value)}"
     if value is not None:
         bounded = metric.get("upper_bound") or statistic in (metric.get("bounds") or ())
         return f"{'≤' if bounded else ''}{format_ms(value)}"

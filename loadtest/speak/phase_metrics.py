@@ -32,7 +32,6 @@ class PhaseMetrics:
     events_malformed: int
     events_late: int
     events_coalesced: int
-    events_gap_begin_coalesced: int
     events_heartbeat: int
     events_missing_required: int
     events_unpaired: int

@@ -682,7 +682,7 @@ class Session:
                 upload.pass_step(now_ns)
                 self._say_messages(upload)
 
-    def _take_awaited(self, payload: bytes, at_ns: int, *, at_end: bool) -> bool:
+    def _take_awaited(self, payload: bytes, at_ns: int) -> bool:
         """Whether an event is what a turn waits for; then its next message goes out."""
         heard = self.protocol.hear_any(payload)
         turn_id = None if heard.turn is None else as_text(heard.turn)
@@ -708,7 +708,7 @@ class Session:
                 # It takes its place in its turn, but is not what the turn ends by.
                 turn.unmarked += heard.user is None
                 turn.count += turn.count > 0
-                self._enter(turn, 0, payload, at_ns, at_end=at_end)
+                self._enter(turn, 0, payload, at_ns, at_end=True)
             upload.pass_step(at_ns)
             self._say_messages(upload)
             self.wakes_ns = self._next_wake()
@@ -930,8 +930,7 @@ class Session:
         All but the last of them are coalesced: they came between the read before and this stamp, which is
         not known to be theirs. The last frame may hold several, as many as ``together`` says: its stamp is
         theirs, since nobody has a part of a frame. A gap is known only between events of different reads;
-        those that begin at a coalesced event are counted, since they may be longer. Turns whose first or last
-        event is coalesced are counted too: their times are upper bounds.
+        turns whose first or last event is coalesced are counted, since their times are upper bounds.
 
         Raises:
             ConnectRefusal: while getting ready, the target said no.
@@ -984,7 +983,6 @@ class Session:
                 event = decode(payload)
             except UNREADABLE:
                 self._receive_slowly(payload, at_ns, at_end=payload is last)
-                turn = None
                 continue
             turn = turns.get(event.r0)
             kind = event.t0 if event.t0 is not None else event.t1
@@ -1000,7 +998,6 @@ class Session:
                 _, turn_id, user, seq = self.protocol.reader.fields(event)
                 heard = Heard(None, None, turn_id, user, seq, flags, kind)
                 self._match(heard, payload, at_ns, at_end=payload is last)
-                turn = None
                 continue
             # Inlined from Turn.number: the event that carries the next number, as all but broken ones do.
             if seq == turn.next_seq:
@@ -1011,7 +1008,6 @@ class Session:
             elif seq is None and more_sequence is None and turn.types is None:
                 turn.received += 1
             elif not self._number(event, turn, kind):
-                turn = None
                 continue
             if turn.read != read:
                 self._first_of_read(turn, at_ns)
@@ -1020,8 +1016,6 @@ class Session:
             # A plain event of a protocol without types of first content means nothing but for the first.
             if flags and (flags != FIRST or turn.first_ns == NEVER):
                 self._apply_flags(turn, flags, at_ns, payload is last)
-        if turn is not None:
-            turn.last_of_read = read
 
     def _number(self, event: Event, turn: Turn, word: EventLabel) -> bool:
         """Enter an event that does not simply carry the next number; False: a duplicate."""
@@ -1034,8 +1028,6 @@ class Session:
         """The first event of a turn in a read: the only one whose gap to the one before is known."""
         if turn.last_ns != NEVER:
             turn.metrics.gap.append(at_ns - turn.last_ns if at_ns > turn.last_ns else 0)
-            if turn.last_of_read != turn.read:
-                turn.metrics.events_gap_begin_coalesced += 1
         turn.last_ns = at_ns
         turn.read = self._read
         frames = turn.frames
@@ -1087,7 +1079,7 @@ class Session:
     def _receive_while_uploading(self, payloads: list[bytes], at_ns: int) -> None:
         """As ``receive``, while a turn has messages left to send: it may wait for any of these events."""
         for left, payload in enumerate(payloads, 1 - len(payloads)):
-            if self._take_awaited(payload, at_ns, at_end=not left):
+            if self._take_awaited(payload, at_ns):
                 continue
             if self.protocol.by_order:
                 self._receive_in_order([payload], at_ns, more=-left)
@@ -1260,8 +1252,6 @@ class Session:
     def _enter(self, turn: Turn, flags: int, payload: bytes, at_ns: int, *, at_end: bool) -> None:
         if turn.read != self._read:
             self._first_of_read(turn, at_ns)
-        if at_end:
-            turn.last_of_read = self._read
         if turn.frames is not None:
             turn.frames.append(payload[:MAX_FRAME_BYTES])
         if self.protocol.ages is not None:

@@ -60,8 +60,7 @@ class Turn:
     ``misnumbered`` says why the numbers cannot be followed, if they cannot: then what is lost, duplicate or
     out of order is not known. ``frames`` holds instants and the payloads that arrived at them, where
     evidence is kept; ``left_out`` payloads were cut from its middle. ``unmarked`` events carried no user
-    mark, though one was known. ``read`` is the read that brought the last event, ``last_of_read`` the last
-    read whose very last message was an event of this turn. ``ends_come`` are the bits
+    mark, though one was known. ``read`` is the read that brought the last event. ``ends_come`` are the bits
     of the entries of ``end_all`` that have come. ``shared``: answers are told apart by their order alone,
     and another turn was in flight at the same time. ``uploading``: not all of its messages are sent.
     ``kind``: what it sends and how its events are read. ``count`` is the number of events that ends it, 0
@@ -79,7 +78,6 @@ class Turn:
         "intended_ns",
         "kind",
         "last_ns",
-        "last_of_read",
         "left_out",
         "lost",
         "metrics",
@@ -128,7 +126,7 @@ class Turn:
         self.first_ns = NEVER
         self.last_ns = NEVER
         self.done_ns = NEVER
-        self.read = self.last_of_read = 0
+        self.read = 0
         self.received = 0
         self.start_seq = start_seq
         self.next_seq = start_seq

@@ -5,7 +5,6 @@ import math
 from typing import Any
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -68,24 +67,6 @@ def test_above_one_percent_coalesced_first_events_and_gaps_are_upper_bounds() ->
     }
     few = summarise(manifest(), good_totals({"events.coalesced": 2}))["metrics"]
     assert not any(metric.get("upper_bound") for metric in few.values())
-
-
-def gaps_begun(n: int, **more: int) -> dict[str, Any]:
-    sums = good_totals({"events.gap_begin_coalesced": n, **more}, {"event.gap": [*[2.0] * 90, *range(3, 13)]})
-    return summarise(manifest(), sums)["metrics"]["event.gap"]
-
-
-def test_gaps_that_begin_at_a_coalesced_event_may_be_longer() -> None:
-    assert "at_most" not in gaps_begun(0)
-    found = gaps_begun(3)
-    # Of 100 gaps the 90th is 2 ms, and 3 may be of any length: the 90th is at most the 93rd.
-    assert found["at_most"] == {
-        **dict.fromkeys(("min", "mean", "max", "max_exact", "p99")),
-        "p90": pytest.approx(5, rel=0.01),
-        "p95": pytest.approx(10, rel=0.01),
-    }
-    assert "p50" not in gaps_begun(30)["at_most"]
-    assert gaps_begun(60)["at_most"]["p50"] is None
 
 
 def test_percentiles_beyond_which_less_lies_than_is_bounded_are_upper_bounds() -> None:

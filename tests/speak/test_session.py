@@ -47,35 +47,6 @@ def test_events_of_one_read_share_a_stamp() -> None:
     assert talk.record.metrics.gap.tolist() == [50, 70]
     assert talk.record.metrics.first_event.tolist() == [100, 170]
     assert talk.counts()["coalesced"] == 3
-    # The first event of the second turn may have come before 100: the last one of that read is another's.
-    assert talk.counts()["gap_begin_coalesced"] == 1
-
-
-def test_a_gap_begins_well_at_the_last_message_of_a_read() -> None:
-    talk = Talk()
-    one, two = talk.begin(0), talk.begin(1)
-    of_one, of_two = answer(one), answer(two)
-    talk.hear(100, of_one[0], of_two[0])
-    talk.hear(200, of_two[1], of_one[1])
-    talk.hear(300, of_one[2])
-    talk.hear(400, of_two[2])
-    assert sorted(talk.record.metrics.gap.tolist()) == [100, 100, 100, 200]
-    # That of the first turn from 100 on, and that of the second from 200 on.
-    assert talk.counts()["gap_begin_coalesced"] == 2
-
-
-@pytest.mark.parametrize("other", [b"no JSON", b'{"type": "thinking", "run_id": "unknown"}', None])
-def test_a_message_that_is_no_event_of_the_turn_makes_the_one_before_it_coalesced(
-    other: bytes | None,
-) -> None:
-    talk = Talk()
-    turn = talk.begin()
-    events = answer(turn)
-    # None: the same event once more.
-    talk.hear(100, events[0], events[0] if other is None else other)
-    talk.hear(200, events[1])
-    assert talk.record.metrics.gap.tolist() == [100]
-    assert talk.counts()["gap_begin_coalesced"] == 1
 
 
 def test_first_and_last_events_that_are_not_the_last_of_their_read_are_counted() -> None:
