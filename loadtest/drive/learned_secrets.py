@@ -18,9 +18,6 @@ MAX_SECRETS: Final = 256
 SHORTEST: Final = 8
 """A shorter value ("dark", "en-GB") is a setting sooner than a secret, and stands in innocent text."""
 
-_BETWEEN: Final = b"\x00\xff\x00"
-"""Between two texts that are searched as one: no text in UTF-8 holds it."""
-
 
 class LearnedSecrets:
     """The secrets that the connections of one process have seen, up to ``MAX_SECRETS``."""
@@ -60,5 +57,5 @@ class LearnedSecrets:
         self._new = {}
         if not texts or not self._kept.texts:
             return texts
-        joined = _BETWEEN.join(text.encode("utf-8", "replace") for text in texts)
-        return [text.decode("utf-8", "replace") for text in self._kept.hide(joined).split(_BETWEEN)]
+        payloads = [text.encode("utf-8", "replace") for text in texts]
+        return [payload.decode("utf-8", "replace") for payload in self._kept.hide_all(payloads)]

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import AnyStr
 from urllib.parse import quote, quote_plus
 
 from loadtest.plan.template import escaped
-from loadtest.speak.coded_text import places_as_meant
+from loadtest.speak.coded_text import is_coded, readings
 
 SHORTEST = 4
 """A shorter value would take innocent text with it."""
@@ -23,6 +23,12 @@ MAX_SECRETS = 64
 
 HIDDEN = "[redacted]"
 """Stands where a secret stood."""
+
+MOST_WITHIN = 8
+"""So many secrets at most are searched for within a longer code as well: each has eight more forms there."""
+
+_BETWEEN = b"\x00\xff\x00"
+"""Between payloads that are searched as one: no form, which is a text in UTF-8, holds it."""
 
 _URL_SAFE = str.maketrans("+/", "-_")
 
@@ -102,12 +108,15 @@ def _found(text: AnyStr, form: AnyStr) -> Iterator[tuple[int, int]]:
 class KeptSecrets:
     """The secrets of one connection, or of several; ``most``: so many, the newest."""
 
-    __slots__ = ("_forms", "_most")
+    __slots__ = ("_forms", "_most", "_searched", "_within")
 
     def __init__(self, most: int = MAX_SECRETS) -> None:
         self._most = most
         # Each value with its forms, in the order of coming, so that the oldest is forgotten.
         self._forms: dict[str, tuple[bytes, ...]] = {}
+        self._within: dict[str, tuple[bytes, ...]] = {}
+        # All that is searched for; None: to be put together.
+        self._searched: tuple[bytes, ...] | None = None
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -115,29 +124,77 @@ class KeptSecrets:
         return tuple(self._forms)
 
     def add(self, text: str) -> None:
-        """Remember a value."""
+        """Remember a value. How it may be written is found out when it is searched for the first time."""
         if len(text) < SHORTEST:
             return
-        self._forms[text] = self._forms.pop(text, ())
+        known = self._forms.pop(text, None)
+        self._forms[text] = known or ()
+        if known is not None:
+            return
+        self._searched = None
         if len(self._forms) > self._most:
-            del self._forms[next(iter(self._forms))]
+            oldest = next(iter(self._forms))
+            del self._forms[oldest]
+            self._within.pop(oldest, None)
 
     def hide(self, payload: bytes) -> bytes:
         """A payload without them, whatever their letters are written as."""
-        every = [form for secret in self._forms for form in self._forms_of(secret)]
-        if b"\\" in payload or b"%" in payload:
-            payload = self._hide_coded(payload, every)
-        return without(payload, every, HIDDEN.encode())
+        return self.hide_all([payload])[0]
+
+    def hide_all(self, payloads: list[bytes]) -> list[bytes]:
+        """Payloads without them. All are searched as one, since most hold none of them."""
+        forms = self._every_form()
+        standing = _standing(forms, payloads)
+        payloads = _without_coded(payloads, forms)
+        if not standing:
+            return payloads
+        return [without(payload, standing, HIDDEN.encode()) for payload in payloads]
+
+    def _every_form(self) -> tuple[bytes, ...]:
+        """The forms of all; those within a longer code only while they are few, since each takes a search."""
+        if self._searched is None:
+            forms = [form for secret in self._forms for form in self._forms_of(secret)]
+            if len(self._forms) <= MOST_WITHIN:
+                forms += [form for secret in self._forms for form in self._forms_within(secret)]
+            self._searched = tuple(dict.fromkeys(forms))
+        return self._searched
 
     def _forms_of(self, secret: str) -> tuple[bytes, ...]:
-        """The forms that it may be written in; found when they are searched for the first time."""
         if not self._forms[secret]:
-            written = {*forms_of(secret), *forms_within(secret), escaped(secret)}
-            self._forms[secret] = tuple(form.encode("utf-8", "replace") for form in written)
+            written = {form.encode("utf-8", "replace") for form in {*forms_of(secret), escaped(secret)}}
+            self._forms[secret] = tuple(written | {secret.encode("utf-8", "surrogatepass")})
         return self._forms[secret]
 
-    def _hide_coded(self, payload: bytes, every: list[bytes]) -> bytes:
-        text = payload.decode("utf-8", "surrogateescape")
-        forms = [*self._forms, *(form.decode("utf-8", "surrogateescape") for form in every)]
-        places = places_as_meant(text, lambda meant: places_of(meant, forms))
-        return without_places(text, places, HIDDEN).encode("utf-8", "surrogateescape") if places else payload
+    def _forms_within(self, secret: str) -> tuple[bytes, ...]:
+        if secret not in self._within:
+            self._within[secret] = tuple(form.encode() for form in forms_within(secret))
+        return self._within[secret]
+
+
+def _standing(forms: Iterable[bytes], payloads: Iterable[bytes]) -> list[bytes]:
+    """The forms that stand in one of the payloads at least."""
+    joined = _BETWEEN.join(payloads)
+    return [form for form in forms if form in joined]
+
+
+def _without_coded(payloads: list[bytes], forms: Collection[bytes]) -> list[bytes]:
+    """The payloads without the forms in those that are coded; each of these is decoded once."""
+    coded = {
+        at: readings(payload.decode("utf-8", "surrogateescape"))
+        for at, payload in enumerate(payloads)
+        if is_coded(payload)
+    }
+    if not coded:
+        return payloads
+    reach = max(map(len, forms), default=1)
+    parts = (part for found in coded.values() for each in found for part in each.new_parts(reach))
+    meant = (part.encode("utf-8", "surrogatepass") for part in parts)
+    standing = [form.decode("utf-8", "surrogatepass") for form in _standing(forms, meant)]
+    if not standing:
+        return payloads
+    shown = list(payloads)
+    for at, found in coded.items():
+        places = [each.written(place) for each in found for place in places_of(each.meant, standing)]
+        text = payloads[at].decode("utf-8", "surrogateescape")
+        shown[at] = without_places(text, places, HIDDEN).encode("utf-8", "surrogateescape")
+    return shown

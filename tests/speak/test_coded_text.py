@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.speak.coded_text import Places, places_as_meant
+from loadtest.speak.coded_text import Places, is_coded, places_as_meant, readings
 
 CODES: tuple[Callable[[str], str], ...] = (
     lambda letter: letter,
@@ -53,6 +53,24 @@ def test_what_has_no_code_is_not_read(text: str) -> None:
         raise AssertionError(meant)
 
     assert places_as_meant(text, never) == []
+    assert not is_coded(text.encode())
+
+
+@given(st.text(alphabet='\\\\\\u0041x%/"nq', max_size=12))
+def test_what_has_a_sign_is_read_and_nothing_else(text: str) -> None:
+    assert is_coded(text.encode()) == bool(readings(text))
+
+
+@pytest.mark.parametrize(
+    "secret", ['pa"ss', "pa\\ss", "pa\nss", "-----BEGIN KEY-----\nabc/\n-----END KEY-----", "pa\tss"]
+)
+@pytest.mark.parametrize("times", [2, 3])
+def test_json_in_json_is_read_without_a_letter_by_its_number(secret: str, times: int) -> None:
+    written = secret
+    for _ in range(times):
+        written = json.dumps(written)[1:-1]
+    once = json.dumps(secret)[1:-1]
+    assert (5, 5 + len(written)) in places_as_meant(f"said {written}.", where(once))
 
 
 def test_bytes_that_are_no_text_keep_their_places() -> None:
@@ -62,3 +80,22 @@ def test_bytes_that_are_no_text_keep_their_places() -> None:
 
 def test_half_of_a_character_is_a_letter() -> None:
     assert places_as_meant("\\uD83Dab", where("ab")) == [(6, 8)]
+
+
+@given(
+    st.lists(st.sampled_from(["a", "b", "%61", "\\u0062"]), max_size=40),
+    st.text("ab", min_size=1, max_size=5),
+)
+def test_what_is_far_from_every_code_was_there_before(letters: list[str], wanted: str) -> None:
+    """So that only the parts around codes need be searched."""
+    text = "".join(letters)
+    before = [text, *(each.meant for each in readings(text))]
+    for last, each in zip(before, readings(text), strict=False):
+        parts = list(each.new_parts(len(wanted)))
+        assert all(part in each.meant for part in parts)
+        assert wanted not in each.meant or wanted in last or any(wanted in part for part in parts)
+
+
+def test_parts_around_codes_are_short() -> None:
+    (reading,) = readings(f"{'-' * 99}%41{'-' * 99}%42%43-%44{'-' * 99}")
+    assert list(reading.new_parts(3)) == ["---A---", "---BC-D---"]

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.speak.kept_secrets import HIDDEN, MAX_SECRETS, SHORTEST, KeptSecrets, without
+from loadtest.speak import kept_secrets
+from loadtest.speak.coded_text import Reading, readings
+from loadtest.speak.kept_secrets import HIDDEN, MAX_SECRETS, MOST_WITHIN, SHORTEST, KeptSecrets, without
 
 
 def of(*texts: str) -> KeptSecrets:
@@ -85,3 +87,58 @@ def test_no_letter_of_a_place_is_left_and_all_others_stay(text: str, forms: list
     }
     kept = "".join(letter for at, letter in enumerate(text) if at not in inside)
     assert without(text, forms, "*").replace("*", "") == kept
+
+
+def test_of_many_payloads_each_is_hidden_for_itself() -> None:
+    payloads = [
+        b"plain",
+        b"hush-hush",
+        b"a\\u002db hush\\u002dhush",
+        b"\xff\x00\xff\x00%41",
+        b"hush%2dhush",
+        b"",
+    ]
+    shown = [b"plain", HIDDEN.encode(), b"a\\u002db [redacted]", payloads[3], HIDDEN.encode(), b""]
+    assert of("hush-hush").hide_all(payloads) == shown
+    assert of("other-one").hide_all(payloads) == payloads
+    assert of().hide_all(payloads) == payloads
+    assert of("hush-hush").hide_all([]) == []
+
+
+def test_only_what_has_a_sign_of_a_code_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A joined text would be coded as a whole for one letter, and each search of it is dear."""
+    decoded: list[str] = []
+
+    def reading(text: str) -> list[Reading]:
+        decoded.append(text)
+        return readings(text)
+
+    monkeypatch.setattr(kept_secrets, "readings", reading)
+    of("hush-hush").hide_all(
+        [b"plain", b"a \\n line", b"100 % of it", b"C:\\path", b"caf\\u00e9", b'{"a":"\\""}']
+    )
+    assert decoded == ["caf\\u00e9"]
+
+
+def test_many_secrets_are_searched_for_in_the_forms_that_a_server_writes_of_them_alone() -> None:
+    few = of(*(f"secret/{number:03}+\u00e4" for number in range(MOST_WITHIN)))
+    many = of(*(f"secret/{number:03}+\u00e4" for number in range(MOST_WITHIN + 1)))
+    secret = "secret/001+\u00e4"
+    alone = [secret, quote(secret), json.dumps(secret), secret.replace("/", "\\/")]
+    alone += [base64.b64encode(secret.encode()).decode()]
+    within = [secret.encode().hex(), base64.b64encode(f"x{secret}y".encode()).decode()]
+    for coded in alone:
+        assert HIDDEN.encode() in few.hide(coded.encode())
+        assert HIDDEN.encode() in many.hide(coded.encode())
+    for coded in within:
+        assert HIDDEN.encode() in few.hide(coded.encode())
+        assert many.hide(coded.encode()) == coded.encode()
+
+
+def test_what_is_forgotten_is_no_more_searched_for() -> None:
+    secrets = KeptSecrets(2)
+    for text in ("first-one", "second-one"):
+        secrets.add(text)
+    assert secrets.hide(b"first-one") == HIDDEN.encode()
+    secrets.add("third-one")
+    assert [secrets.hide(text) for text in (b"first-one", b"third-one")] == [b"first-one", HIDDEN.encode()]
