@@ -34,7 +34,7 @@ from loadtest.secret_names import (
     SENT_KEY,
     SUBPROTOCOL_PREFIX,
 )
-from loadtest.speak.coded_text import places_as_meant
+from loadtest.speak.coded_text import DEEPEST, places_as_meant
 from loadtest.speak.kept_secrets import (
     HIDDEN,
     forms_of,
@@ -66,8 +66,8 @@ MAX_IN_A_PATTERN = 200
 LONGEST_WORD = 8192
 """Letters of the longest secret that is looked up, and of the longest beginning of one before a cut."""
 
-DEEPEST = 2
-"""How often a text may have been coded for a secret in it to be found."""
+MAX_OWN_WITHIN = 100
+"""So many of our user's own secrets are always searched for in what was coded as a whole."""
 
 _UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 """Letters that a terminal obeys or does not show; tab and line break aside."""
@@ -133,6 +133,7 @@ class Redactor:
         self._words: set[str] = set()
         # What is searched for in what was coded as a whole and cannot be read: of a few secrets only.
         self._within: tuple[str, ...] = ()
+        self._own_within: frozenset[str] = frozenset()
         self._longest = 0
         self._beginnings: dict[str, list[str]] = {}
         self._ours: list[str] = []
@@ -142,6 +143,10 @@ class Redactor:
         """Take out our user's own secrets from now on, wherever they stand."""
         found = frozenset(secrets)
         self._ours += [secret for secret in found if len(secret) >= SHORTEST_SECRET]
+        if len(self._ours) <= MAX_OWN_WITHIN:
+            self._own_within = frozenset(form for secret in self._ours for form in forms_within(secret))
+        else:
+            self._own_within = frozenset()
         self.learn(found)
 
     def learn(self, secrets: Iterable[str]) -> None:
@@ -162,7 +167,8 @@ class Redactor:
             forms -= self._words
             self._within = ()
         else:
-            self._within += tuple({form for secret in known for form in forms_within(secret)})
+            within = {form for secret in known for form in forms_within(secret)}
+            self._within += tuple(within - self._own_within)
         self._forms = tuple(forms)
         for form in sorted(coded):
             self._longest = max(self._longest, len(form))
@@ -218,11 +224,13 @@ class Redactor:
             text = _URL_RUN.sub(lambda run: self._without_encoded(run, deeper, _unquoted), text)
         if deeper:
             text = _RUN.sub(lambda run: self._without_encoded(run, deeper, _decoded), text)
-        return without(text, [form for form in self._within if form in text], REDACTED)
+        within = [form for form in (*self._own_within, *self._within) if form in text]
+        return without(text, within, REDACTED)
 
     def _known_places(self, text: str) -> list[tuple[int, int]]:
         """Where the known secrets stand in a text that was decoded."""
-        places = places_of(text, [form for form in (*self._forms, *self._within) if form in text])
+        forms = (*self._forms, *self._own_within, *self._within)
+        places = places_of(text, [form for form in forms if form in text])
         if self._words:
             starts = ((word, self._secret_in(word[0])) for word in _WORD.finditer(text))
             places += [(word.start() + at, word.end()) for word, at in starts if at is not None]

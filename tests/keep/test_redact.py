@@ -622,3 +622,25 @@ def test_what_is_looked_for_first_changes_no_text(pieces: list[str]) -> None:
         patch.setattr(redact, "_without_places", each_pattern)
         expected = Redactor().text(text)
     assert Redactor().text(text) == expected
+
+
+def test_our_own_secret_is_found_within_a_code_however_many_others_were_learned() -> None:
+    redactor = Redactor([FOREIGN])
+    redactor.learn(MANY)
+    for coded in (f"0x{FOREIGN.encode().hex()}", in_base64(f"\0\1{FOREIGN}").replace("/", "\\/")):
+        assert REDACTED in redactor.text(f"said {coded} and more"), coded
+
+
+def test_what_is_learned_while_it_is_little_is_found_within_a_code() -> None:
+    redactor = Redactor(["another-one/of=them"])
+    redactor.learn([FOREIGN])
+    assert redactor.text(f"said 0x{FOREIGN.encode().hex()}") == f"said 0x{REDACTED}"
+
+
+@pytest.mark.parametrize(
+    "secret", ['pa"ss"word', "pa\\ss\\word", "-----BEGIN KEY-----\nabc/+\n-----END KEY-----\n"]
+)
+def test_signs_that_json_escapes_are_no_hiding_place_in_json_in_json(secret: str) -> None:
+    for redactor in (Redactor([secret]), Redactor([secret, *MANY])):
+        shown = redactor.text(json.dumps({"body": json.dumps({"it": f"is {secret}"})}))
+        assert json.loads(json.loads(shown)["body"]) == {"it": f"is {REDACTED}"}
