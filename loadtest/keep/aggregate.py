@@ -21,8 +21,11 @@ from loadtest.measure.histogram import Histogram
 AT_ONCE = 256
 """Histograms of one tag that are decoded together."""
 
-MOST_TAGS = 4096
-"""Histograms of a second, or of the whole run. Eight populations with 16 kinds of turn each have 3,300."""
+MOST_IN_A_SECOND = 16_384
+"""Histograms of a second. Eight populations with 16 kinds of turn each have up to 12,000 in three phases."""
+
+MOST_IN_A_RUN = 32_768
+"""Histograms of the whole run, by name."""
 
 _HEAD_BYTES = 4096
 
@@ -44,7 +47,7 @@ def read_groups(path: Path, *, closed: bool) -> Iterator[Group]:
     ):
         lines = hlog.read_lines(lines_of(histograms))
         for row in interval_rows.read_rows(lines_of(intervals)):
-            if len(row.histograms) > MOST_TAGS:
+            if len(row.histograms) > MOST_IN_A_SECOND:
                 raise ValueError(f"second {row.second} has {len(row.histograms):,} histograms, too many")
             found = list(islice(lines, len(row.histograms)))
             if len(found) < len(row.histograms) and closed:
@@ -76,8 +79,8 @@ class Sum:
             ValueError: one of its histograms is damaged, or the run has too many.
         """
         row, payloads = group
-        if len(self._exact.keys() | payloads.keys()) > MOST_TAGS:
-            raise ValueError(f"the run has more than {MOST_TAGS:,} histograms by name, too many")
+        if len(self._exact.keys() | payloads.keys()) > MOST_IN_A_RUN:
+            raise ValueError(f"the run has more than {MOST_IN_A_RUN:,} histograms by name, too many")
         for tag, payload in payloads.items():
             self._exact.setdefault(tag, []).append(row.histograms[tag])
             waiting = self._waiting.setdefault(tag, [])
@@ -111,12 +114,14 @@ def write_sum(path: Path, started: datetime, histograms: Mapping[str, Histogram]
 
 
 def read_sum(path: Path) -> dict[str, Histogram] | None:
-    """The sums by tag, with bucket edges for ends; None where missing, damaged, or of other files."""
+    """The sums by tag, with bucket edges for ends; None where they are not there whole, or of other files."""
     if _summed(path) != _sizes(path):
         return None
     try:
         with (path / folder.TOTALS).open("rb") as file:
-            lines = list(islice(hlog.read_lines(lines_of(file)), MOST_TAGS))
+            lines = list(islice(hlog.read_lines(lines_of(file)), MOST_IN_A_RUN + 1))
+        if len(lines) > MOST_IN_A_RUN:
+            return None
         return {line.tag: Histogram.decode(hlog.raw(line.payload)) for line in lines}
     except ValueError:
         return None

@@ -36,11 +36,11 @@ FILES = (
 )
 """What the folder of a run holds beside its plots; nothing else is taken over."""
 
-MAX_FILE_BYTES = 1 << 30
-"""The largest file of a run that is taken over: 1 GiB holds the rows of millions of turns."""
-
 MAX_BYTES = 8 << 30
-"""What one import may write: the files of a few hundred bytes in an archive may claim to be terabytes."""
+"""What one import may write, in one file or in many: a day of a run may have an intervals.hlog of 3 GB.
+
+Files of a few hundred bytes in an archive may claim to be terabytes.
+"""
 
 _PLOT = re.compile(r"[a-z0-9-]{1,80}\.svg")
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,200}")
@@ -148,8 +148,8 @@ def _listed(source: Path) -> tuple[dict[str, int], tuple[str, ...]]:
         if not _belongs(name):
             ignored.append(name)
             continue
-        if about.st_size > MAX_FILE_BYTES:
-            sentence = f"is larger than {format_bytes(MAX_FILE_BYTES)}, so the run was not imported"
+        if about.st_size > MAX_BYTES:
+            sentence = f"is larger than {format_bytes(MAX_BYTES)}, so the run was not imported"
             raise ConfigError(f'"{visible(str(path))}" {sentence}')
         sizes[name] = about.st_size
     return sizes, tuple(ignored)

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.keep.atomic import write_whole
-from loadtest.keep.bounded import read_whole
 from loadtest.keep.json import json_text, parsed
 from loadtest.keep.redact import Redactor
 from loadtest.units import MIB
@@ -24,7 +23,10 @@ PER_FAILURE = 10
 BROKEN = 100
 
 MOST_BYTES = 256 * MIB
-"""Of a file that is read: 120 turns of 64 KiB each, in JSON's longest way to write them, take 50 MB."""
+"""What is read of a file: 120 turns of 64 KiB each, in JSON's longest way to write them, take 50 MB.
+
+The file of a run that was killed has turns as well that were slow for a while, and may be larger.
+"""
 
 MAX_UNWRITTEN_S = 10
 """Seconds between two writes of the slowest turns, at most. The first come after 1, 2, 4, 8 and 16 seconds.
@@ -118,14 +120,15 @@ def took_ns(entry: dict[str, Any]) -> int | None:
 
 
 def read_slowest(path: Path) -> list[dict[str, Any]]:
-    """The entries, up to the end or to a line that was cut; none where there is no file.
+    """The entries, up to the end, to a line that was cut, or to ``MOST_BYTES``; none where there is no file.
 
     Raises:
-        ValueError: a whole line is not a JSON object, or the file is larger than any that we write.
+        ValueError: a whole line is not a JSON object.
     """
     if not path.exists():
         return []
-    lines = read_whole(path, MOST_BYTES).splitlines(keepends=True)
+    with path.open("rb") as file:
+        lines = file.read(MOST_BYTES).splitlines(keepends=True)
     entries = [parsed(line) for line in lines if line.endswith(b"\n")]
     if not all(isinstance(entry, dict) for entry in entries):
         raise ValueError("a line is not a JSON object")

@@ -101,7 +101,7 @@ class TurnTable:
     def close(self) -> None:
         """Sort the file by ``seq`` and leave out what the sampling rule leaves out."""
         self._file.close()
-        rows, _ = sampled(read_turns(self.path, self._rows), self._most)
+        rows, _ = sampled(read_turns(self.path, self._rows, ours=True), self._most)
         rows = rows[np.argsort(rows["seq"], kind="stable")]
         with replacing(self.path) as beside, beside.open("wb") as file:
             file.write(head(len(rows)))
@@ -125,8 +125,10 @@ def sampling(turns: int, level: int) -> list[dict[str, Any]]:
     return [{"code": "turns_sampled", "numbers": {"turns": turns, "one_in": 2**level}}]
 
 
-def read_turns(path: Path, most: int = sys.maxsize) -> Turns:
+def read_turns(path: Path, most: int = sys.maxsize, *, ours: bool = False) -> Turns:
     """The first ``most`` of the whole rows of a table, also of one that was cut anywhere.
+
+    ``ours``: this process wrote it, so that it may be of any length, as the sum of many runs is.
 
     Raises:
         ValueError: the file is not a turn table, or these are more rows than a run keeps.
@@ -140,7 +142,7 @@ def read_turns(path: Path, most: int = sys.maxsize) -> Turns:
         whole = (path.stat().st_size - file.tell()) // layout.itemsize
         # A negative number would mean all that there is.
         wanted = max(0, min(rows, whole, most))
-        if wanted > MOST_ROWS:
+        if wanted > MOST_ROWS and not ours:
             raise ValueError(f"the file has {wanted:,} turns; no run keeps more than {MOST_ROWS:,}")
         turns = _as_now(np.fromfile(file, layout, wanted))
     if not known_turns(turns):

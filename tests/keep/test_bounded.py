@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from loadtest.catalog import METRICS
 from loadtest.errors import ConfigError
 from loadtest.keep import aggregate, baseline, bounded, hlog, manifest_reader, slowest, turns
 from loadtest.keep.bounded import lines_of, read_whole
 from loadtest.keep.find import list_runs
 from loadtest.keep.read import Run, read_run
+from loadtest.measure.interval import PHASES
+from loadtest.plan.mix import MAX_KINDS
+from loadtest.plan.population_file import MAX_POPULATIONS
+from loadtest.plan.schema import MAX_BURST
 from tests.keep.samples import holding, second, write_run
 
 SECONDS = [second(number) for number in range(3)]
@@ -60,7 +66,7 @@ def test_lines_are_read_up_to_a_length(monkeypatch: pytest.MonkeyPatch) -> None:
         ("intervals.jsonl", lambda run: list(run.intervals()), "line 4 is longer than"),
         ("intervals.jsonl", lambda run: run.turns(), "line 4 is longer than"),
         ("intervals.hlog", lambda run: run.totals(), None),
-        ("slowest.jsonl", lambda run: run.slowest(), "the file is larger than"),
+        ("slowest.jsonl", lambda run: run.slowest(), None),
         ("totals.hlog", lambda run: run.totals(), None),
     ],
 )
@@ -130,14 +136,14 @@ def test_a_table_of_fewer_rows_than_none_is_empty(tmp_path: Path) -> None:
 
 
 def test_more_histograms_than_any_run_has_are_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aggregate, "MOST_TAGS", 2)
+    monkeypatch.setattr(aggregate, "MOST_IN_A_SECOND", 2)
     run = read_run(path)
     with pytest.raises(ConfigError, match="second 0 has 3 histograms, too many"):
         list(run.intervals())
 
 
 def test_histograms_with_more_names_than_any_run_has_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aggregate, "MOST_TAGS", 2)
+    monkeypatch.setattr(aggregate, "MOST_IN_A_RUN", 2)
     added = aggregate.Sum()
     payload = hlog.line("a", holding(1), 0).rstrip().rsplit(b",", 1)[1]
     row = next(aggregate.interval_rows.read_rows([ROW]))
@@ -154,11 +160,41 @@ ROW = (
 )
 
 
-def test_sums_of_more_histograms_than_any_run_has_are_not_all_read(
+def test_sums_of_more_histograms_than_any_run_has_are_not_believed_in_part(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_run(tmp_path / "results", SECONDS)
-    monkeypatch.setattr(aggregate, "MOST_TAGS", 2)
-    found = aggregate.read_sum(path)
-    assert found is not None
-    assert len(found) == 2
+    monkeypatch.setattr(aggregate, "MOST_IN_A_RUN", 3)
+    assert len(aggregate.read_sum(path) or ()) == 3
+    monkeypatch.setattr(aggregate, "MOST_IN_A_RUN", 2)
+    assert aggregate.read_sum(path) is None
+    with pytest.raises(ConfigError, match="more than 2 histograms by name"):
+        read_run(path).totals()
+
+
+def test_the_largest_plan_has_no_more_histograms_than_are_read() -> None:
+    """Those of a kind, and all once more by population."""
+    kinds = MAX_POPULATIONS * MAX_KINDS * sum(metric.by_kind for metric in METRICS)
+    names = (2 * kinds + (MAX_POPULATIONS + 1) * len(METRICS)) * len(PHASES)
+    assert names <= aggregate.MOST_IN_A_SECOND < aggregate.MOST_IN_A_RUN
+
+
+def test_the_manifest_of_the_largest_burst_is_read(path: Path) -> None:
+    manifest = json.loads((path / "run.json").read_text())
+    times = {"n": 90_000, "p50": 1234.567891, "p95": 2345.678912, "max": 3456.789123}
+    row = {"position": 99_999, "turns": 90_000, "first_event": times, "completion": times}
+    rows = ",\n".join([json.dumps(row, indent=2)] * MAX_BURST)
+    text = json.dumps({**manifest, "burst_positions": []})
+    (path / "run.json").write_text(text.replace('"burst_positions": []', f'"burst_positions": [{rows}]'))
+    assert (path / "run.json").stat().st_size > 25_000_000
+    assert len(read_run(path).manifest["burst_positions"]) == MAX_BURST
+
+
+def test_of_a_killed_run_the_first_of_too_many_slow_turns_are_read(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = read_run(path).slowest()
+    lines = (path / "slowest.jsonl").read_bytes().splitlines(keepends=True)
+    assert len(lines) == len(whole) > 1
+    monkeypatch.setattr(slowest, "MOST_BYTES", len(lines[0]) + len(lines[1]) - 1)
+    assert read_run(path).slowest() == whole[:1]

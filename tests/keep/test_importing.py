@@ -122,13 +122,19 @@ def test_a_damaged_manifest_is_refused(
 def test_a_file_that_is_large_only_by_its_length_is_refused(
     tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "MAX_FILE_BYTES", 1 << 20)
+    monkeypatch.setattr(importing, "MAX_BYTES", 1 << 20)
     with (source / "run.log").open("ab") as sparse:
         sparse.truncate((1 << 20) + 1)
     refused(tmp_path, source, "run.log. is larger than 1.0 MiB, so the run was not imported")
-    with (source / "run.log").open("ab") as sparse:
-        sparse.truncate(1 << 20)
+    monkeypatch.setattr(importing, "MAX_BYTES", 2 << 20)
     assert import_runs(results(tmp_path), source)[0].new
+
+
+def test_the_histograms_of_a_day_are_not_too_large_for_an_import(source: Path) -> None:
+    with (source / "intervals.hlog").open("ab") as sparse:
+        sparse.truncate(3 << 30)
+    sizes, _ = importing._listed(source)
+    assert sizes["intervals.hlog"] == 3 << 30
 
 
 def test_runs_that_are_large_together_are_refused_before_one_is_taken(

@@ -128,3 +128,16 @@ def test_a_turn_of_no_known_phase_or_outcome_is_told(tmp_path: Path, name: str, 
     np.save(path, with_odd)
     with pytest.raises(ValueError, match="unknown phase or outcome"):
         read_turns(path)
+
+
+def test_a_table_of_our_own_may_be_longer_than_one_of_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sum of many runs is given its rows at once."""
+    monkeypatch.setattr("loadtest.keep.turns.MOST_ROWS", 50)
+    table = TurnTable(tmp_path / "turns.npy", most=40)
+    table.append(turns(0, 100))
+    with pytest.raises(ValueError, match="the file has 100 turns; no run keeps more than 50"):
+        read_turns(table.path)
+    table.close()
+    assert 0 < len(read_turns(table.path)) <= 40
