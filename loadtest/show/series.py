@@ -194,12 +194,16 @@ class Series:
 
 
 def read_series(run: ReadableRun, totals: Totals) -> Series:
-    """The series of a run, in at most ``MAX_BINS`` bins; its intervals are read once."""
+    """The series of the seconds of ``totals``, in at most ``MAX_BINS`` bins; the intervals are read once.
+
+    A run that goes on may have written more of them since.
+    """
     if not totals.seconds:
         return Series((), totals.moves, None)
     first, last = (end(row.second for row in totals.seconds) for end in (min, max))
     step_s = -(-(last + 1 - first) // MAX_BINS)
-    return Series(run.intervals(first, tags=TAGS, step=step_s), totals.moves, (first, last), step_s)
+    intervals = run.intervals(first, last + 1, tags=TAGS, step=step_s)
+    return Series(intervals, totals.moves, (first, last), step_s)
 
 
 def _one(same: list[Interval]) -> Interval:

@@ -130,3 +130,17 @@ def test_a_second_far_away_takes_no_more_bins_than_a_page_shows(tmp_path: Path) 
     series = read_series(run, run.totals())
     assert len(series) <= MAX_BINS
     assert series.counted("turns.complete")[[0, -1]].tolist() == [10, 5]
+
+
+@pytest.mark.parametrize("most", [MAX_BINS, 2])
+def test_a_second_that_a_run_wrote_since_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr("loadtest.show.series.MAX_BINS", most)
+    earlier, later = (
+        read_run(write_run(tmp_path / str(n), [kept_second(at) for at in range(n)])) for n in (3, 5)
+    )
+    series = read_series(later, earlier.totals())
+    assert (series.start_s, series.end_s) == (0, 3)
+    assert series.counted("turns.complete").sum() == 3 * 5
+    assert series.samples("turn.completion").sum() == sum(of_column(earlier)[3])
