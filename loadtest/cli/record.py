@@ -52,7 +52,7 @@ def command(to: str, listen: str, save: Path, connections: int | None, *, insecu
 
     Point a real client (a browser, an app) at the address it prints. The files that it writes are for
     `init --capture` and `protocols check --capture`. No file is overwritten. The exit
-    code is 3 if the server refused everybody, and 4 if a file could not be written.
+    code is 3 if the server refused everybody, and 4 if it could not write everything.
     """
     from loadtest.plan.target import url_problem
     from loadtest.run.options import host_and_port

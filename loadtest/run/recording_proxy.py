@@ -38,12 +38,15 @@ from loadtest.secret_names import (
 from loadtest.show.sanitize import printable
 from loadtest.speak.close_codes import IN_NO_FRAME, NORMAL
 from loadtest.speak.codec.mqtt_password import connect_password
+from loadtest.units import MIB
 
 MAX_FILES = 1_000
 """Connections that are written down; later ones are only passed on."""
 
 MAX_NAMES = 10_000
 """Names of files that are tried for a connection, where files of earlier recordings are there."""
+
+FULL = f"a capture contains at most {MAX_FRAMES:,} messages and {MAX_BYTES // MIB} MiB"
 
 OPEN_WITHIN_S = 10.0
 
@@ -63,8 +66,7 @@ _TELLING = ("Origin", "Authorization", "Cookie")
 class RecordedConnection:
     """What was kept of one connection. ``left_out``: frames that were passed on, but not written.
 
-    ``path``: the file that was made; None: none could be. ``failed``: why not all could be written; a
-    capture may also be full.
+    ``path``: the file that was made; None: none could be. ``failed``: why not all could be written.
     ``url`` is where it led, with what may be secret in it; ``subprotocols`` what was offered, without.
     ``credentials`` are the names of headers that may have let the client in.
     """
@@ -140,8 +142,10 @@ class _Writer:
         frame = CapturedFrame(time.monotonic_ns() - self._began_ns, inward, payload, binary)
         line = capture_text([frame]).encode()
         self._bytes += len(line)
-        full = self._kept.frames >= MAX_FRAMES or self._bytes > MAX_BYTES
-        if full or not self._written(line):
+        if self._kept.frames >= MAX_FRAMES or self._bytes > MAX_BYTES:
+            self._kept.failed = self._kept.failed or FULL
+            self.close()
+        if not self._written(line):
             self._kept.left_out += 1
         else:
             self._kept.frames += 1
@@ -251,7 +255,7 @@ class _Recording:
         origin = request.headers.get("Origin")
         try:
             self._others[client] = await _Onward(
-                self._url_for(request.path),
+                self._url_for(_path_of(request)),
                 origin=None if origin is None else Origin(origin),
                 subprotocols=[Subprotocol(name) for name in names] or None,
                 additional_headers=passed,
@@ -274,11 +278,10 @@ class _Recording:
         return None
 
     async def _end_unanswered(self, client: ServerConnection) -> None:
-        """End the server's side of a client that left before it was answered."""
+        """End the server's side of a client that left before it was answered; it was no connection yet."""
         await client.wait_closed()
         if other := self._others.pop(client, None):
             await other.close()
-            self._count_end()
 
     def _agreed(self, client: ServerConnection, _offered: object) -> Subprotocol | None:
         """The subprotocol that the server chose."""
@@ -312,7 +315,7 @@ class _Recording:
         if request is not None:
             names = _offered(request)
             secrets = [each for each in subprotocol_secrets(names) if each]
-            kept.url = self._url_for(request.path)
+            kept.url = self._url_for(_path_of(request))
             kept.credentials = tuple(name for name in _TELLING if name in request.headers)
             kept.subprotocols = tuple(name for name in names if not any(each in name for each in secrets))
         return kept
@@ -370,6 +373,11 @@ def _reason(error: Exception, request: Request) -> str:
     return printable(redactor.text(str(error))) or type(error).__name__
 
 
+def _path_of(request: Request) -> str:
+    """What a client asks for. Without a slash it would go on with the host that is put before it."""
+    return request.path if request.path.startswith("/") else f"/{request.path}"
+
+
 def _offered(request: Request) -> list[str]:
     """The subprotocols that a client offers."""
     offered = request.headers.get_all("Sec-WebSocket-Protocol")
@@ -381,7 +389,7 @@ def _secrets_in(request: Request | None) -> list[str]:
     if request is None:
         return []
     # With a host before it, a path that begins with "//[" is not taken for a host.
-    url = f"ws://client{request.path}"
+    url = f"ws://client{_path_of(request)}"
     parts = [part for part in urlsplit(url).path.split("/") if looks_like_token(part)]
     return [*parts, *handshake_secrets(url, request.headers.raw_items())]
 

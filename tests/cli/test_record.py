@@ -49,6 +49,13 @@ def test_only_what_was_written_is_claimed(told: Callable[[Recorded], tuple[int, 
     )
 
 
+def test_a_full_capture_is_not_complete(told: Callable[[Recorded], tuple[int, str, str]]) -> None:
+    full = RecordedConnection(Path("f.jsonl"), frames=2, left_out=1, failed=recording_proxy.FULL, url=URL)
+    code, _, err = told(Recorded([full]))
+    assert code == 4
+    assert err == "f.jsonl is not complete: a capture contains at most 100,000 messages and 64 MiB\n"
+
+
 def test_where_no_file_could_be_written_there_is_no_next_step(
     told: Callable[[Recorded], tuple[int, str, str]],
 ) -> None:

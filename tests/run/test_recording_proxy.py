@@ -132,6 +132,8 @@ def test_each_connection_has_a_file_and_a_path_of_the_server_is_kept(
     assert paths == ["/mine", "/mine"]
     assert [each.path for each in found.connections] == [tmp_path / "f.jsonl", tmp_path / "f-2.jsonl"]
     assert [(each.frames, each.left_out) for each in found.connections] == [(2, 1), (2, 1)]
+    assert {each.failed for each in found.connections} == {recording_proxy.FULL}
+    assert len(read_capture(tmp_path / "f.jsonl")) == 2
 
 
 async def one_message(url: str) -> Any:
@@ -197,7 +199,7 @@ def test_a_disk_that_is_full_leaves_whole_lines_and_is_told(
     assert len(read_capture(tmp_path / "f.jsonl")) == 1
 
 
-def test_a_client_that_leaves_before_it_is_answered_is_counted_and_ends_the_other_side(
+def test_a_client_that_leaves_before_it_is_answered_ends_the_other_side_and_not_the_recording(
     tmp_path: Path,
 ) -> None:
     ended: list[int | None] = []
@@ -225,12 +227,48 @@ def test_a_client_that_leaves_before_it_is_answered_is_counted_and_ends_the_othe
             writer.transport.abort()
             await writer.wait_closed()
             left.set()
+            async with connect(f"ws://127.0.0.1:{port}/next"):
+                pass
             return await asyncio.wait_for(going_on, 30)
 
     arrived, left = asyncio.Event(), asyncio.Event()
     found = asyncio.run(all_of_it())
-    assert len(ended) == 1
-    assert (found.connections, found.refused) == ([], 0)
+    assert len(ended) == 2
+    assert (len(found.connections), found.refused) == (1, 0)
+
+
+@pytest.mark.parametrize("refuses", [True, False])
+@pytest.mark.parametrize("where", ["", "/ws"])
+@pytest.mark.parametrize("target", ["[x", ".example/?token=S3CRETtoken99", "@example:1/[", "//[x"])
+def test_an_odd_request_target_is_a_path_of_the_server(
+    tmp_path: Path, target: str, where: str, *, refuses: bool
+) -> None:
+    asked: list[str] = []
+
+    def heard(socket: ServerConnection, request: Request) -> Response | None:
+        asked.append(request.path)
+        return socket.respond(403, "no\n") if refuses else None
+
+    async def all_of_it() -> Recorded:
+        async with serve(echo, "127.0.0.1", 0, process_request=heard) as server:
+            to = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}{where}"
+            listening: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+            options = RecordingOptions("127.0.0.1", 0, to, tmp_path / "f.jsonl", 1)
+            going_on = asyncio.ensure_future(recording(options, listening.set_result))
+            port = int((await listening).rpartition(":")[2])
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+            key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+            writer.write(f"GET {target} HTTP/1.1\r\nHost: a\r\n{upgrade}{key}\r\n".encode())
+            await reader.readuntil(b"\r\n\r\n")
+            writer.close()
+            await writer.wait_closed()
+            return await asyncio.wait_for(going_on, 30)
+
+    found = asyncio.run(all_of_it())
+    assert (found.refused, len(found.connections)) == ((1, 0) if refuses else (0, 1))
+    assert asked == [where or (target if target.startswith("/") else f"/{target}")]
+    assert "S3CRET" not in found.reason
 
 
 def test_a_redirect_that_is_no_url_says_nothing_of_the_client(tmp_path: Path) -> None:
