@@ -15,6 +15,7 @@ import enum
 import signal
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Self
 
 
 class Exit(enum.IntEnum):
@@ -124,6 +125,11 @@ class ConfigError(LoadtestError):
         found = (Problem("", problems),) if isinstance(problems, str) else tuple(problems)
         self.problems: tuple[Problem, ...] = found
         super().__init__("\n".join(str(problem) for problem in found))
+
+    @classmethod
+    def of_lines(cls, text: str) -> Self:
+        """What another process had to say: a mistake on each line."""
+        return cls(Problem("", line) for line in text.split("\n") if line.strip())
 
 
 class TargetError(LoadtestError):

@@ -310,8 +310,8 @@ class MasterCoordinator(Coordinator):
         if worker is None or worker.expected is not None:
             return
         if msg.data["crash"] is not None:
-            mistake = msg.data.get("mistake", False)
-            self.result.crash = (ConfigError if mistake else RuntimeError)(msg.data["crash"])
+            raised = ConfigError.of_lines if msg.data.get("mistake", False) else RuntimeError
+            self.result.crash = raised(msg.data["crash"])
             self.stop()
         worker.expected = int(msg.data["intervals"])
         add_facts(self.result.observed, msg.data["observed"])

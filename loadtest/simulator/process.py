@@ -169,7 +169,7 @@ def _why_it_ended(child: subprocess.Popen[bytes], words: IO[bytes]) -> LoadtestE
     code = child.wait(STOP_WITHIN_S)
     said = _said(words)
     if code == ConfigError.exit_code:
-        return ConfigError(said)
+        return ConfigError.of_lines(said or "the simulator did not start, and said nothing")
     last_line = said.rpartition("\n")[2] or "it said nothing"
     return SimulatorError(f"the simulator ended with code {code}: {last_line}")
 

@@ -486,6 +486,16 @@ def test_a_mistake_on_the_machine_of_a_worker_is_no_crash_of_ours() -> None:
     assert str(crash) == "worker 0: TOKEN is not set"
 
 
+def test_each_mistake_on_the_machine_of_a_worker_is_one_of_its_own() -> None:
+    leading = Leading("a", "b")
+    leading.begin()
+    told = {"intervals": 0, "observed": {}, "crash": "worker 0: A is not set\nB is not set", "mistake": True}
+    leading.runner.tell("lt_done", told, "a")
+    crash = leading.master.result.crash
+    assert isinstance(crash, ConfigError)
+    assert [str(each) for each in crash.problems] == ["worker 0: A is not set", "B is not set"]
+
+
 def test_a_worker_that_crashed_ends_the_run_for_all() -> None:
     leading = Leading("a", "b")
     leading.begin()

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from loadtest.errors import ConfigError
-from loadtest.simulator.process import Simulator, SimulatorError
+from loadtest.simulator.process import Simulator, SimulatorError, _why_it_ended
 
 Start = Callable[..., Simulator]
 Join = Callable[..., Any]
@@ -67,6 +68,17 @@ def test_it_stops_although_it_is_frozen() -> None:
 def test_a_wrong_fault_is_a_mistake_of_the_user() -> None:
     with pytest.raises(ConfigError, match='did you mean "drop=P'):
         Simulator.start(faults=["dorp=0.1"])
+
+
+def test_each_mistake_that_the_process_tells_is_one_of_its_own() -> None:
+    """So that each stands on a line of its own."""
+    told = b"--a: is wrong\n--b: is wrong\n"
+    with tempfile.TemporaryFile() as words, subprocess.Popen([sys.executable, "-c", "exit(2)"]) as child:
+        words.write(told)
+        error = _why_it_ended(child, words)
+    assert isinstance(error, ConfigError)
+    assert [str(each) for each in error.problems] == ["--a: is wrong", "--b: is wrong"]
+    assert "said nothing" in str(_why_it_ended(child, words))
 
 
 def test_a_missing_secret_is_a_mistake_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
