@@ -166,4 +166,5 @@ def of_metric(metric: Mapping[str, Any]) -> dict[str, float | None]:
 def bounds_of(metric: Mapping[str, Any]) -> set[str]:
     """Of which of these statistics a metric says that they are upper bounds."""
     said = {"max" if name == "max_exact" else name for name in metric.get("bounds", ())}
-    return set(PERCENTILES) & (set(PERCENTILES) if metric.get("upper_bound") else said)
+    every = metric.get("upper_bound") or metric.get("approximate")
+    return set(PERCENTILES) & (set(PERCENTILES) if every else said)

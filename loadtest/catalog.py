@@ -48,7 +48,7 @@ class Metric:
     of the whole run, not of the measured part. ``placed``: the instants of a turn's row between which it lies
     (until, since). ``by_kind``: every kind of turn has its own as well; of ``prepare.time`` every step, of
     ``conversation.time`` every conversation. Of some samples only an upper bound is known: ``bounded_by`` are
-    the counters of them. ``bounded``: all of the metric is one where more than 1 % of the events shared a
+    the counters of them. ``bounded``: none of the metric is exact where more than 1 % of the events shared a
     read. ``shown_before``: the metric of its group before which it stands in a report, if it is not the order
     of declaration.
     """

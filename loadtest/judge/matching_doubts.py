@@ -10,7 +10,7 @@ from loadtest.judge.manifest_access import Manifest, count_or_zero, events_of_ki
 from loadtest.judge.threshold_measurement import Measurement
 from loadtest.judge.thresholds import Decision, decide
 from loadtest.judge.warnings import RunWarning, warning
-from loadtest.plan.threshold import Threshold
+from loadtest.plan.threshold import COMPLETE_RATIO, DEFAULT_RATIO, Threshold, split_kind
 
 DOUBTFUL = 0.01
 """The part of the events, or of the turns, that may be matched wrongly before times are not judged."""
@@ -54,28 +54,27 @@ UNMATCHED = (
 def doubt(threshold: Threshold, manifest: Manifest, measured: Measurement, outcome: Decision) -> str | None:
     """Why a threshold on turns is not decided by what was matched; None where nothing is in doubt."""
     if threshold.name.startswith(TIMES_OF_TURNS):
-        return untold(threshold.name, manifest)
+        return _of_times(manifest, section(manifest, "counts", "measured"))
     if outcome == "missed" and threshold.name.startswith(("turns.complete", "turns.failed")):
         return _of_outcomes(threshold, manifest, measured)
     if outcome == "held" and threshold.name.startswith("turns.complete"):
-        return untold(threshold.name, manifest)
+        counts = section(manifest, "counts", "measured")
+        return UNASKED if _unasked(counts) else GOES_ON if _beyond_count(counts) else None
     return None
 
 
-def untold(name: str, manifest: Manifest) -> str | None:
+def untold(name: str, manifest: Manifest, measured: Measurement) -> str | None:
     """Why a run does not tell a metric that it has a number of; None where nothing is in doubt.
 
-    Its times may be those of other turns, or turns may be complete by events that are not theirs.
+    Its times may be those of other turns. Turns may be complete by events that are not theirs, or not
+    complete because of such events: there it counts whether a threshold of 99 % would be in doubt.
     """
-    counts = section(manifest, "counts", "measured")
     if name.startswith(TIMES_OF_TURNS):
-        return _of_times(manifest, counts)
-    return _not_complete(counts) if name.startswith("turns.complete") else None
-
-
-def _not_complete(counts: Manifest) -> str | None:
-    """Why fewer turns may be complete than are counted."""
-    return UNASKED if _unasked(counts) else GOES_ON if _beyond_count(counts) else None
+        return _of_times(manifest, section(manifest, "counts", "measured"))
+    if split_kind(name)[0] != COMPLETE_RATIO:
+        return None
+    usual = Threshold(name, "", ">=", DEFAULT_RATIO, "ratio", default=True)
+    return doubt(usual, manifest, measured, decide(usual, measured))
 
 
 def _of_times(manifest: Manifest, counts: Manifest) -> str | None:

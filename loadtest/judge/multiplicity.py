@@ -30,10 +30,12 @@ from loadtest.judge.power import (
     repeats,
     visible,
 )
+from loadtest.judge.ranks import needed, part_of
 from loadtest.judge.run_standing import standing
 from loadtest.judge.samples import Side
 from loadtest.judge.threshold_measurement import Measurement
 from loadtest.plan.scenario import Compare
+from loadtest.plan.threshold import percentile, split_metric
 from loadtest.units import format_count
 
 
@@ -143,8 +145,8 @@ class _MetricSamples(NamedTuple):
     """A metric with the turned values of both sides; of a share these are its failures.
 
     ``sizes`` are of how many each value is a share, ``ids`` those of runs; ``without``: how many runs of
-    either side have no value, ``failed_runs`` how many of them because the target was down. ``doubling``:
-    twice the failures matter.
+    either side have no value, but for those that lack a few samples by chance; ``failed_runs`` how many of
+    them because the target was down. ``doubling``: twice the failures matter.
     """
 
     measure: EffectMeasure
@@ -227,7 +229,8 @@ def _metric(name: str, sides: tuple[Side, Side], options: ComparisonOptions) -> 
         # The candidate is better by that anyway; and so wide a spread would hide a few failures of its own.
         before[failed[0]] = np.nan
     sizes = tuple(np.array([max(each.n, 1) for each in of_side], np.float64) for of_side in measured)
-    without = tuple(sum(each.value is None for each in found) for found in measured)
+    usual = float(np.median([each.n for each in measured[0]])) if measured[0] else 0.0
+    without = tuple(sum(_lacks(name, each, usual) for each in found) for found in measured)
     failed_runs = tuple(
         sum(each.value is None and bool(down) for each, down in zip(found, of_side, strict=True))
         for found, of_side in zip(measured, failed, strict=True)
@@ -249,6 +252,20 @@ def _metric(name: str, sides: tuple[Side, Side], options: ComparisonOptions) -> 
         name not in options.rules.effects,
         options.paired,
     )
+
+
+def _lacks(name: str, measured: Measurement, usual: float) -> bool:
+    """Whether a run has no value, and not only since chance gave it a few samples too few for a percentile.
+
+    ``usual`` is the number of samples of a run of the baseline; chance alone makes it less by three times its
+    root at most.
+    """
+    if measured.value is not None:
+        return False
+    split = split_metric(name)
+    if split is None or percentile(split[1]) is None:
+        return True
+    return not usual - 3 * math.sqrt(usual) <= measured.n < needed(part_of(split[1]))
 
 
 def _level(

@@ -90,8 +90,8 @@ def value_in(name: str, manifest: Manifest) -> Measurement:
     """What a run says of a metric, as ``lookup``; of one that was down, what follows from that.
 
     Then ratios of success are 0 of all that was planned. No other number of turns, events and rates was
-    measured; the counters of connections are as they were counted. What the run's own thresholds take for
-    not measured, since events may have been matched to the wrong turns, no comparison takes for measured.
+    measured; the counters of connections are as they were counted. Where events may have been matched to the
+    wrong turns, so that the run's own thresholds are not decided, nothing is compared either.
     """
     plain, population = split_population(name, populations(manifest))
     if population is not None:
@@ -114,7 +114,7 @@ def value_in(name: str, manifest: Manifest) -> Measurement:
 
 def _told(name: str, manifest: Manifest, measured: Measurement) -> Measurement:
     """A number, unless it may be made of events that were matched to the wrong turns."""
-    why = None if measured.value is None else untold(name, manifest)
+    why = None if measured.value is None else untold(name, manifest, measured)
     return measured if why is None else _missing(measured, why)
 
 

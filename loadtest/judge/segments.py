@@ -124,6 +124,11 @@ class MetricTrend:
         return self.newest.change is not None or self.standing is not None
 
     @property
+    def young(self) -> bool:
+        """Whether the newest run is at a level that is too new to judge it by."""
+        return bool(self.changes) and self.newest.value is not None and self.newest.change is None
+
+    @property
     def vanished(self) -> bool:
         """Whether the newest run did not measure what its level did."""
         return self.newest.value is None and self.newest.before >= MIN_HISTORY

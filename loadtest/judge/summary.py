@@ -54,7 +54,9 @@ Instants = npt.NDArray[np.int64]
 Reason = Callable[[Manifest], str]
 
 BOUNDED = tuple(each.name for each in catalog.METRICS if each.bounded)
-"""Metrics that are only bounded from above where many events were coalesced."""
+"""Metrics that are not exact where many events were coalesced: gaps may be longer or shorter, others less."""
+
+GAP = "event.gap"
 
 SLOW = "slow:"
 """Stands before the name of each metric of the users whom the plan makes read slowly."""
@@ -121,7 +123,8 @@ def _summarised(manifest: Manifest, totals: Totals, turns: Turns | None) -> dict
     if (coalesced_share(known) or 0) > COALESCED:
         for name, metric in metrics.items():
             if split_kind(name)[0] in BOUNDED:
-                metric["upper_bound"] = True
+                # A gap may also begin at an event that came before its stamp.
+                metric["approximate" if split_kind(name)[0] == GAP else "upper_bound"] = True
     for name, metric in metrics.items():
         bounded = _bounded_samples(totals, name)
         metric["bounds"] = bounds(metric, bounded, totals.histograms[name].spectrum() if bounded else None)

@@ -255,8 +255,9 @@ def _qualified(manifest: Manifest, name: str, statistic: str, bound: Bound | Non
     if bound:
         return f"exact to the clock's step of {format_ms(tick_ns(manifest) / NS_PER_MS)}"
     metric, share = section(manifest, "metrics", name), coalesced_share(manifest)
-    if metric.get("upper_bound") and share is not None:
-        return f"{UPPER_BOUND}: {format_ratio(share)} of the events shared a read with a later frame"
+    if share is not None and (metric.get("upper_bound") or metric.get("approximate")):
+        together = f"{format_ratio(share)} of the events shared a read with a later frame"
+        return f"{UPPER_BOUND if metric.get('upper_bound') else 'not exact'}: {together}"
     if statistic in metric.get("bounds", ()):
         slow = slow_sends(manifest) and ".service" in name and statistic in {"max", "max_exact"}
         also = ", or the generator took long to send the message" if slow else ""

@@ -148,9 +148,10 @@ def _rulings(
     if missing := [each.name for each in deciding if each.vanished]:
         said = f"The newest run did not measure these metrics of earlier runs: {', '.join(missing)}."
         yield TrendVerdict("cannot tell", Exit.INVALID, said)
-    if not any(each.judged for each in deciding):
+    if not any(each.judged or each.young for each in deciding):
         yield _unjudged(past)
-    if unjudged := [each for each in deciding if not each.judged and (each.n or each.name in named)]:
+    known = [each for each in deciding if each.n or each.name in named]
+    if unjudged := [each for each in known if not each.judged and not each.young]:
         told = ", ".join(f"{each.name} ({each.newest.why})" for each in unjudged)
         yield TrendVerdict("cannot tell", Exit.INVALID, f"The newest run cannot be judged on {told}.")
     if past.doubtful * 3 > RECENT:
@@ -161,14 +162,19 @@ def _rulings(
         yield TrendVerdict("cannot tell", Exit.INVALID, said)
     if better := _moved(deciding, BETTER):
         yield TrendVerdict(better[0], Exit.PASS, f"{better[1]}; nothing is worse.")
-    young = [each.name for each in deciding if each.judged and each.newest.change is None]
-    said = "In every deciding metric the newest run fits its level."
-    if young:
-        said = (
-            f"Too few runs are at the new level of {', '.join(young)} to judge the newest one. In all other"
-            " deciding metrics it fits its level."
-        )
-    yield TrendVerdict("no change found", Exit.PASS, said)
+    yield TrendVerdict("no change found", Exit.PASS, _fits(deciding))
+
+
+def _fits(deciding: Sequence[MetricTrend]) -> str:
+    """Where the newest run fits its level, and where nobody can say so."""
+    young = [each.name for each in deciding if each.young]
+    never = [each.name for each in deciding if not each.n]
+    if not young and not never:
+        return "In every deciding metric the newest run fits its level."
+    said = [f"Too few runs are at the new level of {', '.join(young)} to judge the newest one."] * bool(young)
+    said += [f"No run measured {', '.join(never)}."] * bool(never)
+    said += ["In all other deciding metrics it fits its level."] * (len(young) + len(never) < len(deciding))
+    return " ".join(said)
 
 
 def _down(past: RunHistory, accepted: int | None) -> str | None:

@@ -90,6 +90,7 @@ class _Metric(msgspec.Struct):
     reasons: dict[str, str] = {}
     bounds: list[str] = []
     upper_bound: bool = False
+    approximate: bool = False
     ci95_scope: str = ""
 
 

@@ -74,12 +74,13 @@ class Footnotes:
 def duration_text(metric: Manifest, statistic: str) -> str | None:
     """A statistic in readable units, or None.
 
-    ``< 15.6 ms`` where the clock could not tell it from less; ``≤`` before what is only bounded from above.
+    ``< 15.6 ms`` where the clock could not tell it from less; ``≤`` before what is only bounded from above,
+    ``≈`` before what may be less or more.
     """
     value = number(metric.get(statistic))
     if value is not None:
         bounded = metric.get("upper_bound") or statistic in (metric.get("bounds") or ())
-        return f"{'≤' if bounded else ''}{format_ms(value)}"
+        return f"{'≈' if metric.get('approximate') else '≤' if bounded else ''}{format_ms(value)}"
     below = number(section(metric, "below_resolution").get(statistic))
     return None if below is None else f"< {format_ms(below)}"
 

@@ -169,6 +169,45 @@ def test_what_a_run_takes_for_unmeasured_is_not_compared(
     assert "answers are matched by order" in row.why
 
 
+def test_a_ratio_that_is_too_low_in_any_case_is_compared() -> None:
+    """Some ends may be other turns', so that fewer turns are complete than are counted: at most 90 %."""
+    after = side("v2", [deep(each, UNASKED) for each in v2(1.0, complete=0.9).runs])
+    found = compare(v1(), after).ruling
+    assert (found.outcome, found.exit_code) == ("worse", Exit.FAIL)
+    assert COMPLETE in found.reason
+
+
+def test_a_ratio_that_turns_in_another_order_made_low_is_not_compared() -> None:
+    order = {"counts": {"measured": {"turns": {"failed_by": {"interleaved": 30}}}}}
+    after = side("v2", [deep(each, order) for each in v2(1.0, complete=0.97).runs])
+    found = compare(v1(), after)
+    assert found.ruling.outcome == "cannot tell"
+    row = next(row for row in found.primary if row.name == COMPLETE)
+    assert "the target does not answer in order" in row.why
+
+
+def few_samples(at: int, n: int) -> dict[str, Any]:
+    metric = {"unit": "ms", "n": n, "p95": 50.0, "p99": None, "reasons": {"p99": "not enough samples"}}
+    return run(at, label="v2") | {"metrics": {"turn.first_event": metric}}
+
+
+@pytest.mark.parametrize(("n", "outcome"), [(98, "same"), (60, "cannot tell")])
+def test_a_few_samples_too_few_are_chance_and_many_are_not(n: int, outcome: str) -> None:
+    def of(label: str, seed: int) -> list[dict[str, Any]]:
+        metrics = [
+            {"turn.first_event": {"unit": "ms", "n": 102, "p99": value}}
+            for value in spread(50, 0.01, 8, seed)
+        ]
+        promised = {"turn.first_event.p99": "< 1s"}
+        return [
+            run(at, label=label, thresholds=promised) | {"metrics": each} for at, each in enumerate(metrics)
+        ]
+
+    found = compare(side("v1", of("v1", 1)), side("v2", [*of("v2", 2), few_samples(8, n)]))
+    row = next(row for row in found.rows if row.name == "turn.first_event.p99")
+    assert row.word == outcome
+
+
 def test_slow_runs_that_lack_a_percentile_leave_no_faster_rest() -> None:
     """A slower target has fewer turns: just its slow runs have too few for the percentile."""
     few = [run(9 + at, label="v2", p95_ms=None) for at in range(8)]

@@ -59,8 +59,12 @@ def test_only_the_metrics_asked_for_are_described() -> None:
     assert set(describe_all(manifest(), good_totals(), {"turn.completion"})) == {"turn.completion"}
 
 
-def test_above_one_percent_coalesced_first_events_and_gaps_are_upper_bounds() -> None:
+def test_above_one_percent_coalesced_first_events_are_upper_bounds_and_gaps_approximate() -> None:
     some = summarise(manifest(), good_totals({"events.coalesced": 3}, {"event.gap": None}))["metrics"]
+    gaps = {"event.gap": [2.0] * 40}
+    assert summarise(manifest(), good_totals({"events.coalesced": 3}, gaps))["metrics"]["event.gap"][
+        "approximate"
+    ]
     assert {name for name in some if some[name].get("upper_bound")} == {
         "turn.first_event",
         "turn.first_event.service",

@@ -202,6 +202,11 @@ def test_an_upper_bound_says_that_it_is_one() -> None:
         == "an upper bound: 10.0 % of the events shared a read with a later frame"
     )
     assert found("turn.completion.p95", made).reason is None
+    gaps = good_totals({"events.coalesced": 20}, {"event.gap": [2.0] * 40})
+    assert (
+        found("event.gap.p95", gaps).reason
+        == "not exact: 10.0 % of the events shared a read with a later frame"
+    )
 
 
 def test_a_percentile_that_coalesced_ends_bound_says_so() -> None:

@@ -147,6 +147,23 @@ def test_a_deciding_metric_that_cannot_be_judged_is_no_metric_without_a_change()
     assert f"{P95} (only 2 runs are at its level before it" in found.reason
 
 
+@pytest.mark.parametrize("after", [5, 6, 7, 8])
+def test_an_accepted_level_that_is_too_young_is_no_doubt(after: int) -> None:
+    values = stepping(20, after, 1.5)
+    assert of(values).ruling.exit_code == Exit.FAIL
+    for more in ({}, {"metrics": (P95,)}):
+        found = of(values, baseline=f"n{20 + after - 1:03}", **more)
+        assert (found.ruling.outcome, found.ruling.exit_code) == ("no change found", Exit.PASS)
+        assert "too_little_history" in codes(found)
+        assert f"Too few runs are at the new level of {P95}" in found.ruling.reason
+
+
+def test_what_no_run_measured_is_named_where_nothing_changed() -> None:
+    found = trend(history(nights([None] * 11, thresholds={}))).ruling
+    assert found.reason.startswith("No run measured turn.first_event.p95, turn.completion.p95.")
+    assert found.reason.endswith("In all other deciding metrics it fits its level.")
+
+
 def test_a_level_that_is_too_young_is_told() -> None:
     found = of([*stepping(20, 0, 1.0), *(value * 0.5 for value in stepping(6, 0, 1.0, seed=3))])
     assert found.ruling.exit_code == Exit.PASS

@@ -75,6 +75,11 @@ def test_single_statistics_that_are_upper_bounds_are_marked_alone() -> None:
     assert (row.cells["p50"], row.cells["max"][0]) == ("2 ms", "≤")
 
 
+def test_what_may_be_less_or_more_is_marked() -> None:
+    row, _ = group({**MEASURED, "approximate": True})
+    assert row.cells["p50"] == "≈2 ms"
+
+
 def test_confidence_intervals_name_the_unit_once_where_it_is_one() -> None:
     row, _ = group({**MEASURED, "ci95": {"p50": [1.21, 1.44], "p95": [0.9, 4.4], "p99": None}})
     assert row.ci95 == {"p50": "1.21–1.44 ms", "p95": "900 µs–4.4 ms"}

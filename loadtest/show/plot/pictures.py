@@ -95,7 +95,7 @@ class Pictures:
         bounded = {
             name
             for name in metrics
-            if any(section(metrics, name).get(key) for key in ("upper_bound", "bounds"))
+            if any(section(metrics, name).get(key) for key in ("upper_bound", "approximate", "bounds"))
         }
         return run_charts(read.series, read.totals.histograms, self._phases(), read.limits, bounded)
 

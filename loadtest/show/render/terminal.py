@@ -55,7 +55,7 @@ PALETTE = [
 NARROWEST_COLUMN = 6
 """The text of a column that wraps is cut into no narrower pieces."""
 
-ASCII = str.maketrans("µ–·✓✗…→←≤≥×−▲○“”▁▂▃▄▅▆▇█━─", 'u-|+x~><<>x-!o""_.:-=+*##.')
+ASCII = str.maketrans("µ–·✓✗…→←≤≥≈×−▲○“”▁▂▃▄▅▆▇█━─", 'u-|+x~><<>~x-!o""_.:-=+*##.')
 """One character for one, so that columns stay aligned where the encoding is not UTF-8."""
 
 
