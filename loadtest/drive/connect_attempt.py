@@ -153,6 +153,8 @@ class ConnectAttempt:
         """Nothing is waited for any more."""
         self._context.poller.connecting -= self._goes_on
         self._goes_on = False
+        # The timer of the timeout holds this attempt for seconds: 0.5 KiB less a connection.
+        self._upgrade = None
 
     # ------------------------------------------------------------------ what the race reports
 

@@ -119,7 +119,7 @@ class Connection:
         measured_by = context.recorder if recorder is None else recorder
         self.session = Session(context.compiled_protocol, measured_by, user, values)
         self.session.listener = self
-        self.session.on_secret = context.learned_secrets.add
+        self.session.on_secret = context.note_secret
         self.state = ConnectionState.NEW
         self.refusal: ConnectRefusal | None = None
         self.is_reconnect = False

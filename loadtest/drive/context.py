@@ -136,6 +136,8 @@ class Context:
         self.chaos = scenario.chaos
         self.slow = slow_users(self.chaos, self.seed, self.planned_users)
         self.observations, self.learned_secrets = Observations(), LearnedSecrets()
+        # One bound method for all connections: 64 bytes less of each.
+        self.note_secret = self.learned_secrets.add
         self.start_ns = self.end_ns = 0
         self.finishing = False
         self.recorder = self._new_recorder(0)

@@ -1,9 +1,9 @@
 """The frame parser of one connection (RFC 6455 section 5), sans-I/O.
 
 Data frames are read here: whole ones for 0.24 us an event of 160 bytes, against 2.7 us for a general parser;
-fragments of messages that are not compressed; whole frames that are. Every other frame (control, broken, a
-fragment of a compressed message) goes to ``websockets.ClientProtocol``, so that the messages are those of
-``websockets`` alone.
+fragments of messages that are not compressed; whole frames that are. So are pings and pongs. Every other
+frame (close, broken, a fragment of a compressed message) goes to ``websockets.ClientProtocol``, so that the
+messages are those of ``websockets`` alone.
 """
 
 from __future__ import annotations
@@ -37,11 +37,15 @@ TEXT: Final = 0x1
 BINARY: Final = 0x2
 CLOSE: Final = 0x8
 PING: Final = 0x9
+PONG: Final = 0xA
 
 RSV1: Final = 0x40
 """The bit beside the opcode that says that a message is compressed (RFC 7692 section 6)."""
 
 _DATA: Final = frozenset({Opcode.TEXT, Opcode.BINARY, Opcode.CONT})
+
+MAX_IDLE_SIZE: Final = 16
+"""Bytes of a frame below which it says nothing, unless it completes a message."""
 
 DEFLATE_TAIL: Final = b"\0\0\xff\xff"
 """What a sender leaves away at the end of a compressed message (RFC 7692 section 7.2.1)."""
@@ -233,7 +237,11 @@ class FrameParser:
                 append(payload)
             else:
                 read = (
-                    self._inflated(head, payload) if head & 0x40 else self._fragment(head, payload, stop - at)
+                    self._control(head, payload)
+                    if head & 0x08
+                    else self._inflated(head, payload)
+                    if head & 0x40
+                    else self._fragment(head, payload, stop - at)
                 )
                 messages += self._by_library(data[at:stop]) if read is None else read
                 fast = self._sliced and self._library is None and not self._parts
@@ -281,7 +289,7 @@ class FrameParser:
             or not (parts if continues else open_or_whole in (TEXT, BINARY) and not parts)
         ):
             return None
-        if size < 16 and head != 0x80:
+        if size < MAX_IDLE_SIZE and head != 0x80:
             self._idle += 1
             if self._idle > MAX_IDLE_FRAMES:
                 return None
@@ -289,6 +297,23 @@ class FrameParser:
             self._text = head == TEXT
         self._collect(payload)
         return self._complete() if head == 0x80 else ()
+
+    def _control(self, head: int, payload: bytes) -> Sequence[bytes] | None:
+        """Take a ping or a pong, which may come between fragments; None of what the library reads.
+
+        Its state refers to itself: 2 KiB a connection would wait for the garbage collector.
+        """
+        if self._library is not None or not self._plain or head not in (0x89, 0x8A) or len(payload) > 125:
+            return None
+        if len(payload) < MAX_IDLE_SIZE - 2:
+            self._idle += 1
+            if self._idle > MAX_IDLE_FRAMES:
+                return None
+        if head == 0x8A:
+            self.pongs.append(payload)
+        else:
+            self.replies.append(encode(payload, PONG))
+        return ()
 
     def _inflated(self, head: int, payload: bytes) -> Sequence[bytes] | None:
         """The message of a whole compressed frame (RFC 7692); None of what the library has to read.
@@ -340,7 +365,7 @@ class FrameParser:
         messages = self._messages(protocol)
         if messages and self._extensions and not self.closed:
             self._weigh(sum(map(len, messages)), len(data))
-        if not messages and len(data) < 16 and not self.closed:
+        if not messages and len(data) < MAX_IDLE_SIZE and not self.closed:
             self._idle += 1
             if self._idle > MAX_IDLE_FRAMES:
                 self.flooded = True

@@ -281,6 +281,16 @@ def test_a_ping_is_answered_and_a_pong_is_told() -> None:
     assert not lane.closed
 
 
+def test_pings_and_pongs_need_no_library_also_between_fragments(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frames, "ClientProtocol", None)
+    lane = FrameParser(WIDE)
+    longest = b"p" * 125
+    read = wire(0x01, b"a") + wire(0x8A, b"") + wire(0x89, longest) + wire(0x80, b"b") + wire(0x81, b"c")
+    assert lane.receive(read) == [b"ab", b"c"]
+    assert lane.pongs == [b""]
+    assert [unmasked(reply) for reply in lane.replies] == [(0xA, longest)]
+
+
 def test_after_a_control_frame_the_fast_way_is_taken_again(monkeypatch: pytest.MonkeyPatch) -> None:
     lane = FrameParser(WIDE)
     lane.receive(wire(0x89, b"") + wire(0x01, b"a") + wire(0x80, b"b"))
