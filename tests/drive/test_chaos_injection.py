@@ -87,7 +87,7 @@ duration = "20s"
 [traffic]
 turns = 10
 every = "10ms"
-timeout = "3s"
+timeout = "60s"
 [chaos]
 leavers = {{ share = "20%" }}
 """

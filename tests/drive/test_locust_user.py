@@ -26,7 +26,7 @@ WITHIN_S = 60.0
 ASKED = dataclasses.replace(
     ECHO,
     load=Load(model="closed", connections=1, duration_ns=10 * SECOND),
-    traffic=Traffic(timeout_ns=2 * SECOND, message='{"run_id":"{turn.id}","question":"{data.question}"}'),
+    traffic=Traffic(timeout_ns=60 * SECOND, message='{"run_id":"{turn.id}","question":"{data.question}"}'),
 )
 
 
