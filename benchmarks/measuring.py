@@ -165,7 +165,9 @@ def storm(generator: Generator, case: Case, settings: Settings) -> Measured:
         ended = bench.running.wait(ENDS_WITHIN_S)
         told = generator.told(job) if generator.told is not None and ended else None
         if told is None or told.p50 is None:
-            raise NotMeasuredError(f"the run of one round was not valid; its last words: {bench.running.last_words()}")
+            raise NotMeasuredError(
+                f"the run of one round was not valid; its last words: {bench.running.last_words()}"
+            )
     return Measured(case.name, generator.name, told.p50, told=told)
 
 
