@@ -148,8 +148,8 @@ def _rulings(
     if missing := [each.name for each in deciding if each.vanished]:
         said = f"The newest run did not measure these metrics of earlier runs: {', '.join(missing)}."
         yield TrendVerdict("cannot tell", Exit.INVALID, said)
-    if not any(each.judged or each.young for each in deciding):
-        yield _unjudged(past)
+    if not any(each.judged for each in deciding):
+        yield _unjudged(past, [each.name for each in deciding if each.young])
     known = [each for each in deciding if each.n or each.name in named]
     if unjudged := [each for each in known if not each.judged and not each.young]:
         told = ", ".join(f"{each.name} ({each.newest.why})" for each in unjudged)
@@ -171,10 +171,15 @@ def _fits(deciding: Sequence[MetricTrend]) -> str:
     never = [each.name for each in deciding if not each.n]
     if not young and not never:
         return "In every deciding metric the newest run fits its level."
-    said = [f"Too few runs are at the new level of {', '.join(young)} to judge the newest one."] * bool(young)
-    said += [f"No run measured {', '.join(never)}."] * bool(never)
-    said += ["In all other deciding metrics it fits its level."] * (len(young) + len(never) < len(deciding))
+    said = [_too_new(young)] if young else []
+    said += [f"No run measured {', '.join(never)}."] if never else []
+    if any(each.newest.change is not None for each in deciding):
+        said += ["In all other deciding metrics the newest run fits its level."]
     return " ".join(said)
+
+
+def _too_new(young: Sequence[str]) -> str:
+    return f"Too few runs are at the new level of {', '.join(young)} to judge the newest one."
 
 
 def _down(past: RunHistory, accepted: int | None) -> str | None:
@@ -222,8 +227,13 @@ def _moved(deciding: Sequence[MetricTrend], words: tuple[Moved, Moved]) -> tuple
     return next(iter(found)), said[0].upper() + said[1:]
 
 
-def _unjudged(past: RunHistory) -> TrendVerdict:
-    """The newest run counts and cannot be judged: the history is too short, or most of it was not usable."""
+def _unjudged(past: RunHistory, young: Sequence[str]) -> TrendVerdict:
+    """The newest run counts and cannot be judged: the history is too short, or most of it was not usable.
+
+    ``young``: metrics whose level is too new for it.
+    """
+    if young:
+        return TrendVerdict("cannot tell", Exit.INVALID, _too_new(young))
     related = [each for each in past.left_out if each.kind != "simulated"]
     before = len(past.runs) - 1
     if before >= MIN_HISTORY:

@@ -35,13 +35,13 @@ class _Stage(msgspec.Struct, rename={"lasts": "for"}):
     thresholds: JsonObject | None = None
 
 
-class _Load(msgspec.Struct):
+class _LoadSettings(msgspec.Struct):
     stages: list[_Stage] | None = None
     connections: Users | None = None
     seed: int | None = None
 
 
-class _Events(msgspec.Struct):
+class _EventSettings(msgspec.Struct):
     """What events mean to turns, of all or of one kind."""
 
     turn: Things = None
@@ -57,15 +57,15 @@ class _Connect(msgspec.Struct):
     ready: Things = None
 
 
-class _Turn(msgspec.Struct):
+class _TurnSettings(msgspec.Struct):
     messages: Things = None
 
 
 class _Protocol(msgspec.Struct):
     connect: _Connect | None = None
-    turn: _Turn | None = None
-    turns: dict[str, _Events] | None = None
-    events: _Events | None = None
+    turn: _TurnSettings | None = None
+    turns: dict[str, _EventSettings] | None = None
+    events: _EventSettings | None = None
 
 
 class _Traffic(msgspec.Struct):
@@ -81,7 +81,7 @@ class _Chaos(msgspec.Struct):
     slow_readers: _SlowReaders | None = None
 
 
-class _Target(msgspec.Struct):
+class _TargetSettings(msgspec.Struct):
     faults: list[str] | None = None
 
 
@@ -89,23 +89,23 @@ class _Compare(msgspec.Struct):
     primary: list[str] | None = None
 
 
-class _Part(msgspec.Struct):
+class _PartSettings(msgspec.Struct):
     """Of the whole run, or of one of its populations."""
 
-    target: _Target | None = None
+    target: _TargetSettings | None = None
     protocol: _Protocol | None = None
-    load: _Load | None = None
+    load: _LoadSettings | None = None
     traffic: _Traffic | None = None
     conversation: list[_Conversation] | None = None
     chaos: _Chaos | None = None
 
 
-class StoredSettings(_Part):
+class StoredSettings(_PartSettings):
     """The settings of a run."""
 
     thresholds: JsonObject | None = None
     compare: _Compare | None = None
-    population: list[_Part] | None = None
+    population: list[_PartSettings] | None = None
 
     def check(self) -> None:
         """Read every text as whoever judges or compares the run will read it.
@@ -126,12 +126,12 @@ class StoredSettings(_Part):
                 _check(_share, "chaos.slow_readers.share", part.chaos.slow_readers.share)
 
     @property
-    def _parts(self) -> Iterator[_Part]:
+    def _parts(self) -> Iterator[_PartSettings]:
         yield self
         yield from self.population or ()
 
 
-def _stages(part: _Part) -> list[_Stage]:
+def _stages(part: _PartSettings) -> list[_Stage]:
     return (part.load and part.load.stages) or []
 
 

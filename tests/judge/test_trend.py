@@ -151,17 +151,28 @@ def test_a_deciding_metric_that_cannot_be_judged_is_no_metric_without_a_change()
 def test_an_accepted_level_that_is_too_young_is_no_doubt(after: int) -> None:
     values = stepping(20, after, 1.5)
     assert of(values).ruling.exit_code == Exit.FAIL
-    for more in ({}, {"metrics": (P95,)}):
-        found = of(values, baseline=f"n{20 + after - 1:03}", **more)
-        assert (found.ruling.outcome, found.ruling.exit_code) == ("no change found", Exit.PASS)
-        assert "too_little_history" in codes(found)
-        assert f"Too few runs are at the new level of {P95}" in found.ruling.reason
+    accepted = f"n{20 + after - 1:03}"
+    found = of(values, baseline=accepted)
+    assert (found.ruling.outcome, found.ruling.exit_code) == ("no change found", Exit.PASS)
+    assert "too_little_history" in codes(found)
+    told = f"Too few runs are at the new level of {P95} to judge the newest one."
+    assert found.ruling.reason.startswith(told)
+    # Where nothing else decides, nothing was judged.
+    alone = of(values, baseline=accepted, metrics=(P95,)).ruling
+    assert (alone.outcome, alone.exit_code, alone.reason) == ("cannot tell", Exit.INVALID, told)
+
+
+def test_a_young_level_like_the_accepted_one_says_nothing_of_other_metrics() -> None:
+    one, other = stepping(20, 10, 2.0, cv=0.01), stepping(5, 0, 1.0, cv=0.01, seed=2)
+    found = of([*one, *other], metrics=(P95,), baseline="n010").ruling
+    assert (found.outcome, found.exit_code) == ("no change found", Exit.PASS)
+    assert found.reason == f"Too few runs are at the new level of {P95} to judge the newest one."
 
 
 def test_what_no_run_measured_is_named_where_nothing_changed() -> None:
     found = trend(history(nights([None] * 11, thresholds={}))).ruling
     assert found.reason.startswith("No run measured turn.first_event.p95, turn.completion.p95.")
-    assert found.reason.endswith("In all other deciding metrics it fits its level.")
+    assert found.reason.endswith("In all other deciding metrics the newest run fits its level.")
 
 
 def test_a_level_that_is_too_young_is_told() -> None:

@@ -136,6 +136,13 @@ def test_each_connection_has_a_file_and_a_path_of_the_server_is_kept(
     assert len(read_capture(tmp_path / "f.jsonl")) == 2
 
 
+def upgrade_request(target: str) -> bytes:
+    """Of a client that no library holds to the rules."""
+    upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    return f"GET {target} HTTP/1.1\r\nHost: a\r\n{upgrade}{key}\r\n".encode()
+
+
 async def one_message(url: str) -> Any:
     async with connect(f"{url}/mine", subprotocols=[Subprotocol("chat.v2")]) as socket:
         await socket.recv()
@@ -220,9 +227,7 @@ def test_a_client_that_leaves_before_it_is_answered_ends_the_other_side_and_not_
             going_on = asyncio.ensure_future(recording(options, listening.set_result))
             port = int((await listening).rpartition(":")[2])
             _, writer = await asyncio.open_connection("127.0.0.1", port)
-            upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-            key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-            writer.write(f"GET / HTTP/1.1\r\nHost: a\r\n{upgrade}{key}\r\n".encode())
+            writer.write(upgrade_request("/"))
             await arrived.wait()
             writer.transport.abort()
             await writer.wait_closed()
@@ -257,9 +262,7 @@ def test_an_odd_request_target_is_a_path_of_the_server(
             going_on = asyncio.ensure_future(recording(options, listening.set_result))
             port = int((await listening).rpartition(":")[2])
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-            key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-            writer.write(f"GET {target} HTTP/1.1\r\nHost: a\r\n{upgrade}{key}\r\n".encode())
+            writer.write(upgrade_request(target))
             await reader.readuntil(b"\r\n\r\n")
             writer.close()
             await writer.wait_closed()
