@@ -170,31 +170,30 @@ class ChaosConnection(Connection):
     # ------------------------------------------------------------------ reading slowly
 
     @override
-    def _on_ready(self, bits: int) -> None:
+    def _on_ready(self, bits: int) -> Connection | None:
         if self._slow and bits & ~(READ | WRITE):
             # The peer is gone, and the poller would say so again and again.
             self._may_read_ns = 0
-        super()._on_ready(bits)
+        return super()._on_ready(bits)
 
     @override
-    def _read(self) -> None:
+    def _receive(self) -> int:
         if not self._slow:
-            super()._read()
-            return
+            return super()._receive()
         now_ns = self.context.now()
         if now_ns < self._may_read_ns and self.is_open:
             self._watch(0)
-            return
+            return 0
         metrics = self.context.recorder.metrics
-        lags, taken = len(metrics.receive_lag), metrics.bytes_received
-        super()._read()
+        lags = len(metrics.receive_lag)
+        size = super()._receive()
         # How long these bytes lay unread is not a delay of the generator.
         del metrics.receive_lag[lags:]
-        taken = metrics.bytes_received - taken
-        if taken and self.is_open:
-            self._may_read_ns = now_ns + taken * NS_PER_S // self._chaos.bytes_per_s
+        if size and self.is_open:
+            self._may_read_ns = now_ns + size * NS_PER_S // self._chaos.bytes_per_s
             self._watch(0)
             self.context.poller.timers.add(self._may_read_ns, self._read_on)
+        return size
 
     def _read_on(self, due_ns: int) -> None:
         if due_ns == self._may_read_ns:

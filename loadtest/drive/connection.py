@@ -16,7 +16,7 @@ from loadtest.drive.error_answers import note_answer, note_error
 from loadtest.drive.http_client import HttpNotSent, HttpRequestFailed, HttpTimedOut
 from loadtest.drive.keepalive import Keepalive
 from loadtest.drive.poller import READ, WRITE
-from loadtest.drive.transport import FULL_READ_BYTES, Transport
+from loadtest.drive.transport import FULL_READ_BYTES, Read, Transport
 from loadtest.drive.unsent_turns import UnsentTurns
 from loadtest.errors import Layer
 from loadtest.speak.chunk_stream import Payload
@@ -46,6 +46,9 @@ MAX_BACKLOG = 16 * MAX_UNSENT
 
 SLOW_SEND_NS, SLOW_SEND_NS_PER_BYTE = 1_000_000, 10
 """To send takes no longer than this, with a copy at 100 MB/s, unless the kernel takes the core away."""
+
+MAX_WAITING_BYTES: Final = 2_048
+"""Bytes of a read that may wait until others have read."""
 
 MANY_MESSAGES: Final = 1_000
 """Messages of one read, 64 KiB: with more of them it is worth to look whether they have content."""
@@ -95,6 +98,7 @@ class Connection:
         "_sends_otherwise",
         "_transport",
         "_unsent",
+        "_untaken",
         "_upgraded_ns",
         "context",
         "is_reconnect",
@@ -136,6 +140,8 @@ class Connection:
         self._flood = FloodGuard()
         # Whether there was a read, and it brought so little that nothing more lay behind it.
         self._read_little = False
+        # What was read and not looked at yet.
+        self._untaken: Read | None = None
         self._keepalive: Keepalive | None = None
         # When the last bytes arrived: proof that the peer lives, for which no clock is read.
         self._heard_ns = NEVER
@@ -158,7 +164,7 @@ class Connection:
     @property
     def is_open(self) -> bool:
         """Whether turns can be begun."""
-        return self.state is _UPGRADED and self.session.state is OPEN
+        return self.session.state is OPEN
 
     @property
     def is_backed_up(self) -> bool:
@@ -453,9 +459,11 @@ class Connection:
             return
         context = self.context
         session = self.session
+        # Found once: Python 3.11 takes 0.05 us to call what is an attribute of an instance.
+        now = context.now
         data = out[0] if len(out) == 1 else b"".join(out)
         self._gathered = 0
-        at_ns = context.now()
+        at_ns = now()
         uploads = session.protocol.uploads
         for turn, _ in self._queued:
             if uploads and turn.uploading:
@@ -469,8 +477,9 @@ class Connection:
             out.clear()
             self._lost(NO_CLOSE_FRAME)
             return
-        context.recorder.metrics.bytes_sent += len(data)
-        took_ns = context.now() - at_ns
+        size = len(data)
+        context.recorder.metrics.bytes_sent += size
+        took_ns = now() - at_ns
         if not complete:
             if self._unsent is None:
                 self._unsent = UnsentTurns()
@@ -480,7 +489,7 @@ class Connection:
             self._note_sent(self._unsent, len(transport.unsent), at_ns, took_ns)
         if uploads and complete:
             self._note_uploaded(at_ns)
-        if took_ns > SLOW_SEND_NS + len(data) * SLOW_SEND_NS_PER_BYTE and complete:
+        if took_ns > SLOW_SEND_NS and complete and took_ns > SLOW_SEND_NS + size * SLOW_SEND_NS_PER_BYTE:
             self._note_slow_send((turn for turn, _ in self._queued), at_ns)
         out.clear()
         self._queued.clear()
@@ -542,40 +551,69 @@ class Connection:
 
     # ------------------------------------------------------------------ receiving
 
-    def _on_ready(self, bits: int) -> None:
-        """The socket is ready; the poller calls this for reads before all other work."""
+    def _on_ready(self, bits: int) -> Connection | None:
+        """The socket is ready; the poller calls this for reads before all other work.
+
+        Gives itself if what it read is to be taken later; a large read is taken while the caches hold it.
+        """
+        if bits == READ:
+            size = self._receive()
+            if 0 < size <= MAX_WAITING_BYTES:
+                return self
+            self.take()
+            return None
         if bits & ~WRITE:
             self._read()
         if bits & WRITE and self._transport is not None:
             self._flush_rest(self._transport)
+        return None
 
     def _read(self) -> None:
-        """Take what has arrived, in one read; a broken connection, or a refusal, ends this one."""
+        """Read once, and take what that brought."""
+        self.take()
+        if self._receive():
+            self.take()
+
+    def _receive(self) -> int:
+        """Read once, for ``take``: how many bytes; a connection that is broken, or closed, ends this one."""
         transport = self._transport
         if transport is None:
-            return
+            return 0
         try:
             read = transport.receive()
-            if read is None:
-                return
-            data, at_ns = read
-            self._heard_ns = at_ns
-            if not data:
-                self._lost(self._parser.close_code if self._parser is not None else NO_CLOSE_FRAME)
-                return
-            context = self.context
-            metrics = context.recorder.metrics
-            metrics.bytes_received += len(data)
-            self._read_little = len(data) < FULL_READ_BYTES
-            lag_ns = context.now() - at_ns
-            metrics.receive_lag.append(lag_ns if lag_ns > 0 else 0)  # noqa: FURB136 - max() costs 0.1 us
-            self._parse(data, at_ns)
-            self._after_events()
-        except ConnectRefusal as refusal:
-            self.refused(refusal)
         except OSError:
             # ssl.SSLError is one, too.
             self._lost(NO_CLOSE_FRAME)
+            return 0
+        if read is None:
+            return 0
+        data, at_ns = read
+        self._heard_ns = at_ns
+        size = len(data)
+        if not size:
+            self._lost(self._parser.close_code if self._parser is not None else NO_CLOSE_FRAME)
+            return 0
+        context = self.context
+        now = context.now
+        lag_ns = now() - at_ns
+        metrics = context.recorder.metrics
+        metrics.receive_lag.append(lag_ns if lag_ns > 0 else 0)  # noqa: FURB136 - max() costs 0.1 us
+        metrics.bytes_received += size
+        self._read_little = size < FULL_READ_BYTES
+        self._untaken = read
+        return size
+
+    def take(self) -> None:
+        """Take what was read last; a refusal ends this connection."""
+        read = self._untaken
+        if read is None:
+            return
+        self._untaken = None
+        try:
+            self._parse(*read)
+            self._after_events()
+        except ConnectRefusal as refusal:
+            self.refused(refusal)
 
     def take_replies(self) -> None:
         """Where reads are behind, read before the next turn: two replies in one read have one time stamp.
@@ -612,7 +650,7 @@ class Connection:
                 self._refuse(parser, self._flood.empty_messages(messages.count(b""), at_ns))
             session = self.session
             # Of _receive_messages, what most reads are: a call costs 0.1 us a read.
-            if session.state is OPEN and self.tap is None and self.state is _UPGRADED:
+            if session.state is OPEN and self.tap is None:
                 session.receive(messages, at_ns, parser.together)
             else:
                 self._receive_messages(messages, at_ns, parser.together)

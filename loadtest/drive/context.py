@@ -42,7 +42,8 @@ SLOW_BUFFER = 4096
 FETCHED = frozenset({"oauth2", "sigv4"})
 """Kinds of credentials that are asked for, or looked up, before a connection."""
 
-_NO_ROW: dict[str, Any] = {}
+NO_ROW: dict[str, Any] = {}
+"""The values of a turn that has none of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,7 @@ class Context:
         rows = traffic.data if traffic is not None else ()
         self._rows: list[dict[str, Any]] = [data_values(number, rows) for number in range(len(rows))]
         self._wants_now = self.compiled_protocol.asked & NOW
+        self.has_rows = bool(rows or self._wants_now)
         floor = clock.floor if clock.step_ns else None
         self._timestamping = Timestamping(self.now, floor, clock.wall)
         self.seed = load.seed
@@ -219,8 +221,8 @@ class Context:
         }
 
     def row(self, seq: int) -> dict[str, Any]:
-        """The values that only this turn has."""
-        row = self._rows[seq % len(self._rows)] if self._rows else _NO_ROW
+        """The values that only this turn has; ``NO_ROW`` unless the context ``has_rows``."""
+        row = self._rows[seq % len(self._rows)] if self._rows else NO_ROW
         if self._wants_now:
             row = {**row, **now_values(time.time_ns() // 1_000_000, self._wants_now)}
         return row

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from typing_extensions import override
 
 from loadtest.drive.connection import Connection
-from loadtest.drive.context import Context
+from loadtest.drive.context import NO_ROW, Context
 from loadtest.plan.schedule import Arrival
 from loadtest.speak.turn import NEVER, Turn
 
@@ -220,13 +220,17 @@ class ClosedTraffic(UserTraffic):
             return
         if self._turns_left is not None:
             self._turns_left -= size
-        mix = context.mix
+        mix, has_rows = context.mix, context.has_rows
+        row, kind = NO_ROW, ""
         self._outstanding = size
         self._last_done_ns = NEVER
         for position in range(size):
             seq = next(self._seqs)
-            kind = "" if mix is None else mix.kind(seq)
-            turn = self._connection.begin(seq, position, intended_ns, context.row(seq), kind)
+            if mix is not None:
+                kind = mix.kind(seq)
+            if has_rows:
+                row = context.row(seq)
+            turn = self._connection.begin(seq, position, intended_ns, row, kind)
             turn.metrics.turns_due += 1
 
     @override
@@ -238,8 +242,9 @@ class ClosedTraffic(UserTraffic):
         self._outstanding -= 1
         if self._outstanding or self._over:
             return
-        due_ns = self._last_done_ns + self._context.think_ns
-        if self._context.think_ns:
+        think_ns = self._context.think_ns
+        due_ns = self._last_done_ns + think_ns
+        if think_ns:
             self._due_ns = due_ns
             self._context.poller.timers.add(due_ns, self._due)
         elif self._connection.is_open:

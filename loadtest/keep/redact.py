@@ -16,6 +16,7 @@ import binascii
 import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -106,6 +107,9 @@ _URL_RUN = re.compile(r"(?<![\w.~!*()+/%-])[\w.~!*()+/%-]{3,}+")
 
 _CUT_CODE = re.compile(r"(?:\\(?:u[0-9A-Fa-f]{0,3}|x[0-9A-Fa-f]?)?|%[0-9A-Fa-f]?)\Z")
 """What is left of the code of a letter that was cut."""
+
+LONGEST_REMEMBERED_RUN = 256
+"""Letters of the longest run of which it is remembered what it may be the code of."""
 
 _HEX = re.compile(r"[0-9A-Fa-f]{16,}+")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}+")
@@ -239,7 +243,7 @@ class Redactor:
         return places
 
     def _without_encoded(
-        self, run: re.Match[str], deeper: int, decoded: Callable[[str], Iterator[str]]
+        self, run: re.Match[str], deeper: int, decoded: Callable[[str], Iterable[str]]
     ) -> str:
         """A run of letters; nothing of it where it is the code of a text with a secret."""
         cut = CUT if run.string.startswith(CUT, run.end()) else ""
@@ -466,7 +470,17 @@ def _unquoted(run: str) -> Iterator[str]:
         yield unquote(run, "latin-1")
 
 
-def _decoded(run: str) -> Iterator[str]:
+def _decoded(run: str) -> Iterable[str]:
+    """As ``_texts_in``; remembered: the events of a turn repeat its id, and to decode one takes 20 us."""
+    return _remembered_texts_in(run) if len(run) <= LONGEST_REMEMBERED_RUN else _texts_in(run)
+
+
+@lru_cache(256)
+def _remembered_texts_in(run: str) -> tuple[str, ...]:
+    return tuple(_texts_in(run))
+
+
+def _texts_in(run: str) -> Iterator[str]:
     """The texts that a run may be the code of: what of it is readable ASCII.
 
     A run that was cut anywhere is decoded up to there. Before the code may stand a prefix (``0x``, ``id-``),

@@ -16,6 +16,9 @@ _OPENED = re.compile(
     r"\"((?:[\w.-]{1,80}+|\\{1,15}+u[0-9A-Fa-f]{4}){1,80}+)(\\{0,15}+)\"\s{0,8}+:\s{0,8}+"
     r"(?:(?P<string>\\{0,15}+\")|(?P<nested>[\[{])|(?P<number>-?\d[\w.+-]*+))"
 )
+_KEY = re.compile(r"\"([\w.-]++)\"\s{0,8}+:")
+"""Each key of a text without backslashes that ``_OPENED`` finds, and maybe more."""
+
 _LETTER = re.compile(r"\\+u([0-9A-Fa-f]{4})")
 _SLASHES = r"(?<!\\)(\\*+)"
 """All backslashes before a sign. A search begins at the first of them only, or many take quadratic time."""
@@ -33,6 +36,9 @@ MAX_OWNERS = 4
 
 def without_members(text: str, names: re.Pattern[str], found: list[str]) -> str:
     """The text without values whose keys ``names`` matches whole; they are added to ``found``."""
+    # Most texts have no such key: 4 us for an event of 150 bytes, not 17.
+    if "\\" not in text and not any(_matters(names, key) for key in set(_KEY.findall(text))):
+        return text
     kept: list[str] = []
     owners: list[tuple[str, int]] = []
     at = 0
@@ -50,6 +56,16 @@ def without_members(text: str, names: re.Pattern[str], found: list[str]) -> str:
         kept += [text[at:start], instead]
         at = end
     return "".join([*kept, text[at:]])
+
+
+def _matters(names: re.Pattern[str], key: str) -> bool:
+    """Whether the value of a key may be taken out, or that of a key in it."""
+    return len(key) <= MAX_KEY and _may_name(names, key)
+
+
+@lru_cache(1024)
+def _may_name(names: re.Pattern[str], key: str) -> bool:
+    return _matches(names, key) or _matches(OWNER, key) or key.lower() == "token"
 
 
 def _is_one(names: re.Pattern[str], key: str) -> bool:

@@ -6,7 +6,6 @@ import enum
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from loadtest.speak.missing_numbers import MissingNumbers
 from loadtest.speak.turn import COMPLETE, LOST, NEVER, Outcome, Turn, sequence_number
 
 if TYPE_CHECKING:
@@ -24,9 +23,8 @@ MAX_AFTER_FAILURE = 4
 """Events that may belong to the end of a turn that failed: one more error, and that the target is idle again.
 More of them are of a target that is still at work on a turn which is over."""
 
-_Known = tuple[str, int, MissingNumbers | None, Outcome | None, int, "CompiledTurn"]
-"""What is kept of an ended turn: its id, the number expected next, those lost, its outcome,
-the instant its ledger was closed, and its kind."""
+SHARED_NS = 1_000_000_000
+"""How long turns of one user that end alike share what is kept of their end."""
 
 
 class AfterEnd(enum.Enum):
@@ -39,26 +37,39 @@ class AfterEnd(enum.Enum):
     UNKNOWN = enum.auto()
 
 
-def _forget(last: deque[_Known], before_ns: int) -> None:
-    while last[0][4] < before_ns:
-        last.popleft()
+class _Ending:
+    """How turns ended: the number expected next, those lost, the outcome, the kind of turn.
+
+    ``until_ns``: its turns had their ledger closed before, and at most ``SHARED_NS`` before.
+    """
+
+    __slots__ = ("kind", "missing", "next_seq", "outcome", "until_ns")
+
+    def __init__(self, turn: Turn, at_ns: int) -> None:
+        self.next_seq = turn.next_seq
+        self.missing = turn.missing
+        self.outcome = turn.outcome
+        self.kind = turn.kind
+        self.until_ns = at_ns + SHARED_NS
 
 
 class RecentTurns:
     """The ended turns of one connection, or of several that a user had one after the other.
 
     ``waiting`` holds, by id, those whose missing numbers may still come, each with the instant at which they
-    count as lost. Of the last others only numbers are kept: the one expected next, and those that were lost;
-    and whether they were lost with their connection.
+    count as lost. Of the last others only the id is kept, and how they ended.
     """
 
-    __slots__ = ("_after_failure", "_last", "_start", "waiting")
+    __slots__ = ("_after_failure", "_ending", "_last", "_start", "waiting")
 
     def __init__(self, sequence_start: int) -> None:
         self._start = sequence_start
         # Not a dictionary: to enter a turn and forget one costs 0.05 us and not 0.3, and who looks is rare.
         # Made with the first turn: empty ones would cost an idle connection 600 bytes.
-        self._last: deque[_Known] | None = None
+        # Id and ending, id and ending: a tuple and an instant for each turn would be 130 bytes that no
+        # cache of the CPU has any more when the turn is forgotten, which costs 0.5 us.
+        self._last: deque[Any] | None = None
+        self._ending: _Ending | None = None
         self._after_failure: dict[object, int] | None = None
         self.waiting: dict[str, tuple[int, Turn]] = {}
 
@@ -67,18 +78,38 @@ class RecentTurns:
         turn_id = turn.id
         if self.waiting:
             self.waiting.pop(turn_id, None)
+        last, ending = self._last, self._ending
+        if (
+            last is None
+            or ending is None
+            or at_ns >= ending.until_ns
+            or turn.next_seq != ending.next_seq
+            or turn.outcome is not ending.outcome
+            or turn.kind is not ending.kind
+            or turn.missing is not ending.missing
+        ):
+            last, ending = self._begin_ending(turn, at_ns)
+        last.append(turn_id)
+        last.append(ending)
+
+    def _begin_ending(self, turn: Turn, at_ns: int) -> tuple[deque[Any], _Ending]:
+        """A turn that ends otherwise than the last one, or long after it; those of long ago are forgotten."""
         last = self._last
         if last is None:
-            last = self._last = deque(maxlen=REMEMBERED)
-        last.append((turn_id, turn.next_seq, turn.missing, turn.outcome, at_ns, turn.kind))
-        if last[0][4] < at_ns - REMEMBERED_NS:
-            _forget(last, at_ns - REMEMBERED_NS)
+            last = self._last = deque(maxlen=2 * REMEMBERED)
+        while last and last[1].until_ns < at_ns - REMEMBERED_NS:
+            last.popleft()
+            last.popleft()
+        self._ending = _Ending(turn, at_ns)
+        return last, self._ending
 
-    def _known(self, turn_id: object) -> _Known | None:
-        """The newest turn of that id: one may be used again."""
-        for known in reversed(self._last or ()):
-            if known[0] == turn_id:
-                return known
+    def _known(self, turn_id: object) -> _Ending | None:
+        """How the newest turn of that id ended: one may be used again."""
+        newest_first = iter(reversed(self._last or ()))
+        ending: _Ending
+        for ending, known in zip(newest_first, newest_first, strict=True):
+            if known == turn_id:
+                return ending
         return None
 
     def knows(self, turn_id: object) -> bool:
@@ -91,13 +122,13 @@ class RecentTurns:
         if waits is not None:
             return waits[1].kind if waits[1].outcome is COMPLETE else None
         known = self._known(turn_id)
-        return known[5] if known is not None and known[3] is COMPLETE else None
+        return known.kind if known is not None and known.outcome is COMPLETE else None
 
     def ends_failed(self, turn_id: object) -> bool:
         """Whether an event, one of the first few after its turn failed or was refused, belongs to its end."""
         waits = self.waiting.get(turn_id) if isinstance(turn_id, str) else None
         known = self._known(turn_id)
-        outcome = waits[1].outcome if waits is not None else None if known is None else known[3]
+        outcome = waits[1].outcome if waits is not None else None if known is None else known.outcome
         if outcome not in {Outcome.FAILED, Outcome.REFUSED}:
             return False
         counted = self._after_failure
@@ -112,8 +143,8 @@ class RecentTurns:
 
     def last_complete_kind(self) -> CompiledTurn | None:
         """The kind of the turn that ended last, if it is remembered, and was complete."""
-        last = self._last
-        return last[-1][5] if last and last[-1][3] is COMPLETE else None
+        ending = self._ending
+        return ending.kind if ending is not None and ending.outcome is COMPLETE else None
 
     def due(self, now_ns: int) -> list[Turn]:
         """The turns that have waited long enough."""
@@ -140,9 +171,8 @@ class RecentTurns:
         known = self._known(turn_id)
         if known is None:
             return AfterEnd.UNKNOWN
-        _, next_seq, lost, outcome, *_ = known
-        if outcome is LOST:
+        if known.outcome is LOST:
             return AfterEnd.RESUMED
-        if seq is None or not self._start <= seq < next_seq or seq in (lost or ()):
+        if seq is None or not self._start <= seq < known.next_seq or seq in (known.missing or ()):
             return AfterEnd.LATE
         return AfterEnd.DUPLICATE

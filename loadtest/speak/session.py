@@ -974,6 +974,9 @@ class Session:
     def _receive_by_id(self, payloads: list[bytes], at_ns: int) -> None:  # noqa: C901, PLR0912 - a call costs 0.05 us an event
         """Each event belongs to the turn it names: 0.4 us for one of 160 bytes that is as it should be."""
         read, last = self._read, payloads[-1]
+        # Events of one read are mostly of one turn and one type: to compare with the one before takes 0.01
+        # us, to look up 0.04.
+        turn = turn_id = kind_before = kind_flags = None
         decode, more_type, more_user, more_sequence, all_flags, default_flags, decide = (
             self.protocol.for_each_event
         )
@@ -983,21 +986,28 @@ class Session:
                 event = decode(payload)
             except UNREADABLE:
                 self._receive_slowly(payload, at_ns, at_end=payload is last)
+                turn = None
                 continue
-            turn = turns.get(event.r0)
+            if turn is None or event.r0 != turn_id:
+                turn_id = event.r0
+                turn = turns.get(turn_id)
             kind = event.t0 if event.t0 is not None else event.t1
             if kind is None and more_type is not None:
                 kind = more_type(event)
             user, seq = event.u0, event.s0
             if decide is None:
-                flags = all_flags.get(kind, default_flags)
+                if kind_flags is None or kind != kind_before:
+                    kind_before, kind_flags = kind, all_flags.get(kind, default_flags)
+                flags = kind_flags
             else:
                 flags, kind = decide(event, kind)
             elsewhere = user is None and more_user is not None and more_user(event) is not None
-            if turn is None or user != self.user_mark or flags & ASIDE or elsewhere:
-                _, turn_id, user, seq = self.protocol.reader.fields(event)
-                heard = Heard(None, None, turn_id, user, seq, flags, kind)
+            other_user = user is not self.user_mark and user != self.user_mark
+            if turn is None or other_user or flags & ASIDE or elsewhere:
+                _, named, user, seq = self.protocol.reader.fields(event)
+                heard = Heard(None, None, named, user, seq, flags, kind)
                 self._match(heard, payload, at_ns, at_end=payload is last)
+                turn = None
                 continue
             # Inlined from Turn.number: the event that carries the next number, as all but broken ones do.
             if seq == turn.next_seq:
@@ -1011,11 +1021,13 @@ class Session:
                 continue
             if turn.read != read:
                 self._first_of_read(turn, at_ns)
-            if turn.frames is not None:
-                turn.frames.append(payload if len(payload) <= MAX_FRAME_BYTES else payload[:MAX_FRAME_BYTES])
+            frames = turn.frames
+            if frames is not None:
+                frames.append(payload if len(payload) <= MAX_FRAME_BYTES else payload[:MAX_FRAME_BYTES])
             # A plain event of a protocol without types of first content means nothing but for the first.
             if flags and (flags != FIRST or turn.first_ns == NEVER):
                 self._apply_flags(turn, flags, at_ns, payload is last)
+                turn = None
 
     def _number(self, event: Event, turn: Turn, word: EventLabel) -> bool:
         """Enter an event that does not simply carry the next number; False: a duplicate."""

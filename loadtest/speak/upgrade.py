@@ -1,9 +1,9 @@
 """The opening handshake of one connection (RFC 6455 section 4.1), sans-I/O.
 
-A plain 101 is checked directly: 12 us against 150 us through ``websockets.ClientProtocol``, which is asked
-about every 101 that is not plain (an extension, repeated headers). An interim answer is passed over
-(RFC 9110, 15.2). Of any other status the head is enough; the beginning of its body is told, where one is
-announced.
+A plain 101 is checked directly: 20 us, or 4 where the target has answered so before, against 150 us through
+``websockets.ClientProtocol``, which is asked about every 101 that is not plain (an extension, repeated
+headers). An interim answer is passed over (RFC 9110, 15.2). Of any other status the head is enough; the
+beginning of its body is told, where one is announced.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import hashlib
 import os
 import re
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 from websockets.client import ClientProtocol
 from websockets.extensions import Extension
@@ -38,6 +40,18 @@ _NAME = re.compile(r"[^\s:]+")
 _AUTH = frozenset({401, 407})
 _RETRIES = frozenset({429, 503})
 """Statuses that say when to come back (RFC 6585, 4; RFC 9110, 15.6.4)."""
+
+
+MAX_REMEMBERED_HEAD = 1024
+"""Bytes of the longest answer that is remembered. None with a cookie is: each connection has its own."""
+
+
+class PlainAnswer(NamedTuple):
+    """What a plain 101 says."""
+
+    server: str
+    subprotocol: str | None
+    set_cookies: tuple[str, ...]
 
 
 class Upgrade:
@@ -130,7 +144,12 @@ class Upgrade:
                 raise ConnectRefusal(Layer.UPGRADE, "the head of the answer is larger than 64 KiB")
             if end < 0:
                 return self._is_http()
-            lines = self._data[:end].decode("latin-1").split("\r\n")
+            head = self._data[:end]
+            if self._plain(head):
+                self.rest = self._data[end + 4 :]
+                self._data = b""
+                return True
+            lines = head.decode("latin-1").split("\r\n")
             status, phrase = self._status_in(lines[0])
             if status >= 200 or status == 101:
                 break
@@ -144,8 +163,7 @@ class Upgrade:
             return self._refused(lines, phrase)
         if lines[0].startswith("HTTP/1.0"):
             raise ConnectRefusal(Layer.UPGRADE, "answered with HTTP/1.0, which cannot upgrade a connection")
-        if not self._plain(lines[1:]):
-            self._by_library(lines)
+        self._by_library(lines)
         self._data = b""
         return True
 
@@ -210,31 +228,21 @@ class Upgrade:
             raise self.ended()
         return False
 
-    def _plain(self, lines: Sequence[str]) -> bool:
-        """Accept a 101 whose headers are plain; False leaves it to the library."""
-        found: dict[str, str] = {}
-        repeated = 0
-        for line in lines:
-            name, _, value = line.partition(":")
-            if _NAME.fullmatch(name) is None:
-                return False
-            lower = name.lower()
-            repeated += lower in found and lower != "set-cookie"
-            found[lower] = value.strip()
-        if repeated or "sec-websocket-extensions" in found:
-            return False
-        subprotocol = found.get("sec-websocket-protocol")
-        if subprotocol is not None and subprotocol not in self._subprotocols:
-            return False
+    def _plain(self, head: bytes) -> bool:
+        """Accept a 101 whose headers are plain; False leaves any other answer to the caller."""
         proof = hashlib.sha1(self._key.encode() + _GUID).digest()  # noqa: S324 - the proof that RFC 6455 asks for
-        if (
-            found.get("upgrade", "").lower() != "websocket"
-            or found.get("connection", "").lower() != "upgrade"
-        ):
+        accept = base64.b64encode(proof)
+        if head.count(accept) != 1:
             return False
-        if found.get("sec-websocket-accept") != base64.b64encode(proof).decode():
+        bare = head.replace(accept, b"")
+        may_know = len(bare) <= MAX_REMEMBERED_HEAD and b"cookie" not in bare.lower()
+        answer = _known_answer(bare) if may_know else _plain_answer(bare)
+        if answer is None:
             return False
-        self.subprotocol = subprotocol
+        if answer.subprotocol is not None and answer.subprotocol not in self._subprotocols:
+            return False
+        self.status = 101
+        self.server, self.subprotocol, self.set_cookies = answer
         return True
 
     def _by_library(self, lines: Sequence[str]) -> None:
@@ -254,6 +262,40 @@ class Upgrade:
             raise ConnectRefusal(Layer.UPGRADE, f"the answer to the upgrade is not valid: {error}")
         self.subprotocol = protocol.subprotocol
         self.extensions = tuple(protocol.extensions)
+
+
+def _plain_answer(head: bytes) -> PlainAnswer | None:
+    """What a 101 agrees to, of which the proof was taken out; None: it is not plain."""
+    first, *lines = head.decode("latin-1").split("\r\n")
+    status = _STATUS.fullmatch(first)
+    if status is None or status[1] != "101" or first.startswith("HTTP/1.0"):
+        return None
+    found: dict[str, str] = {}
+    cookies: list[str] = []
+    for line in lines:
+        name, _, value = line.partition(":")
+        if _NAME.fullmatch(name) is None:
+            return None
+        lower = name.lower()
+        if lower == "set-cookie":
+            cookies.append(value.strip())
+        elif lower in found:
+            return None
+        else:
+            found[lower] = value.strip()
+    agrees = (
+        found.get("upgrade", "").lower() == "websocket"
+        and found.get("connection", "").lower() == "upgrade"
+        and found.get("sec-websocket-accept") == ""
+        and "sec-websocket-extensions" not in found
+    )
+    if not agrees:
+        return None
+    return PlainAnswer(found.get("server", ""), found.get("sec-websocket-protocol"), tuple(cookies))
+
+
+_known_answer = lru_cache(64)(_plain_answer)
+"""A target answers all connections alike, but for the proof: 4 us, not 20."""
 
 
 def _is_judged(name: str) -> bool:

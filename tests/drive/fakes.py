@@ -204,6 +204,8 @@ class World:
     def longest_turn_ns(self) -> int:
         return self.timeout_ns
 
+    has_rows = True
+
     def row(self, seq: int) -> dict[str, Any]:
         return {}
 

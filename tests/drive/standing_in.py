@@ -118,7 +118,9 @@ class HandPoller(Poller):
     def turn(self, fd: int | None = None, bits: int = READ) -> None:
         """One loop turn, in which a descriptor is ready."""
         if fd is not None and fd in self._ready:
-            self._ready[fd](bits)
+            takes = self._ready[fd](bits)
+            if takes is not None:
+                takes.take()
         self._work()
 
     def pass_until(self, at_ns: int) -> None:

@@ -37,6 +37,13 @@ class Flushed:
         self.flush = tell
 
 
+class Takes:
+    """A connection that has something to take, and how it takes it."""
+
+    def __init__(self, tell: Callable[[], object]) -> None:
+        self.take = tell
+
+
 @pytest.fixture
 def pairs() -> Iterator[Callable[[], Pair]]:
     """Make connected sockets; they are closed after the test."""
@@ -472,6 +479,75 @@ def test_reads_that_take_long_let_through_what_is_due(
     assert any(behind), "what is due knows that some are not read yet"
 
 
+def test_all_that_are_ready_are_read_before_what_they_read_is_taken(
+    stopped: Callable[[Poller], Poller], pairs: Callable[[], Pair]
+) -> None:
+    poller = stopped(EpollPoller(lambda: 0))
+    order: list[tuple[str, int]] = []
+    over = Event()
+
+    def reader(number: int, ours: socket.socket) -> Callable[[int], Takes]:
+        def on_ready(_bits: int) -> Takes:
+            order.append(("read", number))
+            ours.recv(9)
+            return Takes(lambda: order.append(("take", number)))
+
+        return on_ready
+
+    for number in range(3):
+        ours, theirs = pairs()
+        theirs.send(b"x")
+        poller.register(ours.fileno(), reader(number, ours), READ)
+    poller.timers.add(0, lambda _due: over.set())
+    poller.start()
+    came(over)
+    assert [what for what, _ in order] == ["read"] * 3 + ["take"] * 3
+    assert [number for _, number in order[:3]] == [number for _, number in order[3:]]
+
+
+def test_what_was_read_waits_for_its_turn_where_to_take_it_is_long(
+    make_poller: MakePoller, pairs: Callable[[], Pair]
+) -> None:
+    """Each is taken once, in the order it was read; what is due comes between; more is read after it."""
+    now = [0]
+    poller = make_poller(lambda: now[0])
+    read: list[int] = []
+    taken: list[int] = []
+    left: list[tuple[int, bool]] = []
+    over = Event()
+
+    def reader(number: int, ours: socket.socket) -> Callable[[int], Takes]:
+        def take() -> None:
+            now[0] += 6 * MS
+            taken.append(number)
+
+        def on_ready(_bits: int) -> Takes:
+            ours.recv(1)
+            read.append(number)
+            return Takes(take)
+
+        return on_ready
+
+    def look(_due_ns: int) -> None:
+        left.append((len(read) - len(taken), poller.reads_behind))
+        if len(taken) == 12:
+            over.set()
+        else:
+            poller.timers.add(now[0] + 1, look)
+
+    for number in range(6):
+        ours, theirs = pairs()
+        theirs.send(b"xx")
+        poller.register(ours.fileno(), reader(number, ours), READ)
+    poller.timers.add(1, look)
+    poller.start()
+    came(over)
+    assert taken == read
+    assert sorted(taken[:6]) == list(range(6)), "each has its turn before one has two"
+    assert all(behind for waiting, behind in left if waiting)
+    assert len(left) >= 6, "what is due comes between"
+
+
 def test_reads_are_not_behind_where_all_that_are_ready_were_read(
     make_poller: MakePoller, pairs: Callable[[], Pair]
 ) -> None:
@@ -583,6 +659,11 @@ def crash_in_read(poller: Poller, pair: Pair) -> None:
     poller.register(pair[0].fileno(), crash, READ)
 
 
+def crash_in_take(poller: Poller, pair: Pair) -> None:
+    pair[1].send(b"x")
+    poller.register(pair[0].fileno(), lambda _bits: Takes(crash), READ)
+
+
 def crash_in_due(poller: Poller, _pair: Pair) -> None:
     poller.timers.add(0, crash)
     poller.wake()
@@ -593,7 +674,7 @@ def crash_in_flush(poller: Poller, _pair: Pair) -> None:
     poller.wake()
 
 
-@pytest.mark.parametrize("where", [crash_in_read, crash_in_due, crash_in_flush])
+@pytest.mark.parametrize("where", [crash_in_read, crash_in_take, crash_in_due, crash_in_flush])
 def test_a_mistake_is_told_once_and_ends_the_service(
     make_poller: MakePoller, pairs: Callable[[], Pair], where: Callable[[Poller, Pair], None]
 ) -> None:

@@ -5,12 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from loadtest.plan.protocol import Events, Protocol
 from loadtest.speak.compiled_protocol import CompiledProtocol
 from loadtest.speak.event_rules import EventRules
 from loadtest.speak.phase_metrics import PhaseMetrics
-from loadtest.speak.recent_turns import REMEMBERED, REMEMBERED_NS, AfterEnd, RecentTurns
+from loadtest.speak.recent_turns import (
+    REMEMBERED,
+    REMEMBERED_NS,
+    SHARED_NS,
+    AfterEnd,
+    RecentTurns,
+)
 from loadtest.speak.turn import NEVER, Outcome, Turn
 
 PLAIN = CompiledProtocol(Protocol(name="plain"), message="x", nonce="n", timeout_ns=1).plain
@@ -106,13 +114,44 @@ def test_turns_are_remembered_for_a_minute_until_the_next_one_ends() -> None:
     """Else users who send seldom would fill the memory for as long as it takes to send 64 times."""
     recent = RecentTurns(0)
     recent.remember(a_turn("a"), 0)
-    recent.remember(a_turn("b"), 1)
-    recent.remember(a_turn("c"), REMEMBERED_NS)
+    recent.remember(a_turn("b"), SHARED_NS)
+    recent.remember(a_turn("c"), REMEMBERED_NS + SHARED_NS)
     assert [recent.knows(each) for each in "abc"] == [True, True, True]
-    recent.remember(a_turn("d"), REMEMBERED_NS + 1)
+    recent.remember(a_turn("d"), REMEMBERED_NS + 2 * SHARED_NS)
     assert [recent.knows(each) for each in "abcd"] == [False, True, True, True]
     recent.remember(a_turn("e"), 10 * REMEMBERED_NS)
     assert [recent.knows(each) for each in "abcde"] == [False, False, False, False, True]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 3 * SHARED_NS),
+            st.integers(0, 3),
+            st.sampled_from([Outcome.COMPLETE, Outcome.FAILED, Outcome.LOST]),
+        ),
+        max_size=2 * REMEMBERED,
+    )
+)
+def test_what_is_shared_of_ends_is_what_each_turn_had(ends: list[tuple[int, int, Outcome]]) -> None:
+    """Of the last turns of a minute each has its own outcome and numbers, however many ended alike."""
+    recent, now = RecentTurns(0), 0
+    closed: list[tuple[str, int, int, Outcome]] = []
+    for number, (later, next_seq, outcome) in enumerate(ends):
+        now += later
+        turn = a_turn(f"t{number}")
+        turn.next_seq, turn.outcome = next_seq, outcome
+        recent.remember(turn, now)
+        closed.append((turn.id, now, next_seq, outcome))
+    for turn_id, at, next_seq, outcome in closed[-REMEMBERED:]:
+        if at < now - REMEMBERED_NS:
+            continue
+        assert recent.knows(turn_id)
+        late = AfterEnd.RESUMED if outcome is Outcome.LOST else AfterEnd.LATE
+        within = AfterEnd.RESUMED if outcome is Outcome.LOST else AfterEnd.DUPLICATE
+        assert recent.receive(turn_id, next_seq, "x") is late
+        assert not next_seq or recent.receive(turn_id, next_seq - 1, "x") is within
+        assert (recent.complete_kind(turn_id) is not None) == (outcome is Outcome.COMPLETE)
 
 
 def test_what_was_forgotten_leaves_nothing_behind() -> None:

@@ -16,7 +16,7 @@ from websockets.typing import Subprotocol
 
 from loadtest.errors import Layer
 from loadtest.speak.connect_refusal import ConnectRefusal
-from loadtest.speak.upgrade import MAX_HEAD_BYTES, Upgrade
+from loadtest.speak.upgrade import MAX_HEAD_BYTES, MAX_REMEMBERED_HEAD, Upgrade, _known_answer
 
 SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
 
@@ -105,6 +105,33 @@ def test_a_plain_answer_in_pieces() -> None:
     opened = [upgrade.receive(answer[at : at + 1]) for at in range(len(answer) - 3)]
     assert opened == [False] * (len(opened) - 1) + [True]
     assert (upgrade.rest, upgrade.server, upgrade.status) == (b"", "s", 101)
+
+
+def test_an_answer_that_is_known_must_prove_itself_anew() -> None:
+    for _ in range(2):
+        upgrade = plain()
+        assert upgrade.receive(SWITCHING + b"Server: known\r\n" + proof(upgrade) + b"\r\n")
+        assert upgrade.server == "known"
+    of_another = proof(upgrade)
+    with pytest.raises(ConnectRefusal, match="Sec-WebSocket-Accept"):
+        plain().receive(SWITCHING + b"Server: known\r\n" + of_another + b"\r\n")
+
+
+def test_a_known_answer_names_a_subprotocol_that_others_did_not_offer() -> None:
+    answer = SWITCHING + b"Sec-WebSocket-Protocol: two\r\n"
+    agreed = plain(("two",))
+    assert agreed.receive(answer + proof(agreed) + b"\r\n")
+    other = plain(("one",))
+    with pytest.raises(ConnectRefusal, match="two"):
+        other.receive(answer + proof(other) + b"\r\n")
+
+
+@pytest.mark.parametrize("more", [b"Set-Cookie: a=1\r\n", b"X-Long: " + b"x" * MAX_REMEMBERED_HEAD + b"\r\n"])
+def test_an_answer_of_one_connection_alone_is_not_remembered(more: bytes) -> None:
+    before = _known_answer.cache_info().currsize
+    upgrade = plain()
+    assert upgrade.receive(SWITCHING + more + proof(upgrade) + b"\r\n")
+    assert _known_answer.cache_info().currsize == before
 
 
 @pytest.mark.parametrize(
