@@ -6,14 +6,15 @@ NEW ── connect() ──► CONNECTING ── 101 ──► UPGRADED ── c
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from loadtest.drive.connect_attempt import ConnectAttempt
+from loadtest.drive.connection_state import ConnectionState
 from loadtest.drive.context import Context
 from loadtest.drive.error_answers import note_answer, note_error
-from loadtest.drive.http_client import HttpNotSent, HttpRequestFailed, HttpTimedOut
+from loadtest.drive.http_answers import settle_answer
+from loadtest.drive.http_client import HttpRequestFailed
 from loadtest.drive.keepalive import Keepalive
 from loadtest.drive.poller import READ, WRITE
 from loadtest.drive.transport import FULL_READ_BYTES, Read, Transport
@@ -29,7 +30,7 @@ from loadtest.speak.flood_guard import FloodGuard
 from loadtest.speak.frames import BINARY, PING, TEXT, FrameParser, encode
 from loadtest.speak.session import OPEN, Session, SessionState
 from loadtest.speak.session_recorder import SessionRecorder
-from loadtest.speak.turn import NEVER, Outcome, Turn
+from loadtest.speak.turn import NEVER, Turn
 from loadtest.speak.upgrade import Upgrade
 
 MAX_CATCH_UP_READS = 64
@@ -52,20 +53,6 @@ MAX_WAITING_BYTES: Final = 2_048
 
 MANY_MESSAGES: Final = 1_000
 """Messages of one read, 64 KiB: with more of them it is worth to look whether they have content."""
-
-
-class ConnectionState(enum.IntEnum):
-    """How far a connection has come. Its session says whether turns can be sent yet."""
-
-    NEW = 0
-    CONNECTING = 1
-    UPGRADED = 2
-    CLOSING = 3
-    CLOSED = 4
-
-
-_UPGRADED: Final = ConnectionState.UPGRADED
-"""For the hot loop, as ``COMPLETE`` of ``speak.turn``."""
 
 
 class Connection:
@@ -345,34 +332,12 @@ class Connection:
         self.context.poller.wake()
 
     def _look_after_timers(self, _due_ns: int) -> None:
-        if self.state is _UPGRADED:
+        if self.state is ConnectionState.UPGRADED:
             self._after_events()
 
     def http_answered(self, turn: Turn, refused: HttpRequestFailed | None, status: int) -> None:
-        """A turn's request has its answer; one that is no success fails the turn, unless that is over."""
-        context = self.context
-        if refused is None:
-            context.recorder.metrics.count("http.answered")
-            return
-        unsent = isinstance(refused, HttpNotSent)
-        if unsent:
-            context.recorder.metrics.count("http.unsent")
-        else:
-            context.recorder.metrics.count("http.refused")
-        overdue = isinstance(refused, HttpTimedOut) and turn.sent_ns != NEVER
-        complete = turn.outcome is Outcome.COMPLETE and not unsent and not overdue
-        if complete:
-            turn.metrics.count("turns.request_refused")
-        # What was sent and is overdue times out as any turn does.
-        if (turn.outcome is not None and not complete) or overdue:
-            return
-        words = self.public(f"http: {refused.reason}")
-        context.recorder.evidence("http", words.encode("utf-8", "surrogateescape"), self.session.user)
-        if unsent:
-            self.session.not_sendable(turn, context.now(), "http_unsent")
-            return
-        context.observations.add_reason("error_answers", words)
-        self.session.not_sendable(turn, context.now(), f"http {status}" if status else "http")
+        """A turn's request has its answer."""
+        settle_answer(self.context, self.session, turn, refused, status, self.public)
 
     def send(self, payload: str | bytes) -> None:
         """Send a message that belongs to no turn; bytes are sent as they are.
@@ -435,7 +400,7 @@ class Connection:
         def settle(_due_ns: int) -> None:
             if turn is not None:
                 self.session.not_sendable(turn, context.now(), reason)
-            elif self.session.state is SessionState.READYING and self.state is _UPGRADED:
+            elif self.session.state is SessionState.READYING and self.state is ConnectionState.UPGRADED:
                 self.refused(ConnectRefusal(Layer.READY, f"a ready step could not be sent: {error}"))
 
         context.poller.timers.add(context.now(), settle)
@@ -666,7 +631,7 @@ class Connection:
             self._refuse(parser, self._flood.unpacked(payload, wire, at_ns))
 
     def _receive_messages(self, messages: list[bytes], at_ns: int, together: int) -> None:
-        if self.state is not _UPGRADED:
+        if self.state is not ConnectionState.UPGRADED:
             self._take_last_answer(messages)
             return
         if self.session.state is OPEN:

@@ -83,11 +83,10 @@ class Context:
         clock: Clock,
         new_poller: Callable[[Callable[[], int]], Poller] = make_poller,
     ) -> None:
-        scenario, endpoint = assignment.scenario, assignment.endpoint
+        scenario, endpoint, protocol = assignment.scenario, assignment.endpoint, assignment.scenario.protocol
         target, traffic, load = scenario.target, scenario.traffic, scenario.load
         self.assignment = assignment
         self.clock, self.now = clock, clock.now
-        protocol = scenario.protocol
         own = None if traffic is None else traffic.message
         self.timeout_ns = traffic.timeout_ns if traffic is not None else CLOSE_TIMEOUT_NS
         self.schedule = Schedule(load, traffic, assignment.first, assignment.of_all)

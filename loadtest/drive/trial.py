@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 from gevent.event import Event
 from typing_extensions import override
 
-from loadtest.drive.connection import Connection, ConnectionState
+from loadtest.drive.connection import Connection
+from loadtest.drive.connection_state import ConnectionState
 from loadtest.drive.context import Context, ShardAssignment
 from loadtest.drive.endpoint import Endpoint
 from loadtest.drive.poller import make_poller

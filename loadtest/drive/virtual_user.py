@@ -15,7 +15,8 @@ from typing import Any, NoReturn, Protocol
 import gevent
 
 from loadtest.drive.before_connect import BeforeConnect, prepared_values
-from loadtest.drive.connection import Connection, ConnectionState
+from loadtest.drive.connection import Connection
+from loadtest.drive.connection_state import ConnectionState
 from loadtest.drive.context import Context
 from loadtest.drive.task_traffic import TaskTraffic
 from loadtest.drive.traffic import UserTraffic

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from loadtest.drive.connection import ConnectionState
+from loadtest.drive.connection_state import ConnectionState
 from loadtest.drive.poller import Timers
 from loadtest.errors import Layer
 from loadtest.measure.recorder import Recorder

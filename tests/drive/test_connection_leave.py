@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from websockets.frames import Opcode
 
-from loadtest.drive.connection import ConnectionState
+from loadtest.drive.connection_state import ConnectionState
 from loadtest.plan.protocol import Connect, Leave, ReadyStep
 from tests.drive.spoken import Spoken
 from tests.drive.standing_in import START, close_frame

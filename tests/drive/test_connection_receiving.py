@@ -9,7 +9,8 @@ import pytest
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from websockets.frames import Frame, Opcode
 
-from loadtest.drive.connection import MAX_UNSENT, Connection, ConnectionState
+from loadtest.drive.connection import MAX_UNSENT, Connection
+from loadtest.drive.connection_state import ConnectionState
 from loadtest.drive.poller import READ
 from loadtest.drive.transport import FULL_READ_BYTES
 from loadtest.errors import Layer

@@ -6,7 +6,7 @@ from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
-from loadtest.drive.connection import ConnectionState
+from loadtest.drive.connection_state import ConnectionState
 from loadtest.drive.conversation_traffic import ConversationTraffic
 from loadtest.plan.conversation import Conversation, ConversationPlan, ConversationStep, Think
 from loadtest.speak.turn import Outcome

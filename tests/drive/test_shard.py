@@ -13,7 +13,7 @@ import gevent
 import pytest
 
 from loadtest.drive import shard as module
-from loadtest.drive.connection import ConnectionState
+from loadtest.drive.connection_state import ConnectionState
 from loadtest.drive.shard import OPENED_AT_ONCE, Shard
 from loadtest.measure.interval import Interval
 from loadtest.plan.chaos import cut_users

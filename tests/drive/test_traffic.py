@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.drive.connection import ConnectionState
+from loadtest.drive.connection_state import ConnectionState
 from loadtest.drive.traffic import ClosedTraffic, OpenTraffic, UserTraffic
 from loadtest.plan.mix import Mix
 from loadtest.plan.schedule import Arrival

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.drive.connection import ConnectionState
+from loadtest.drive.connection_state import ConnectionState
 from loadtest.drive.traffic import ClosedTraffic, UserTraffic
 from loadtest.drive.virtual_user import VirtualUser
 from loadtest.errors import Layer
