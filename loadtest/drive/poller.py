@@ -256,6 +256,9 @@ class EpollPoller(Poller):
             self._work()
             if not self._slept(until_ns) and (not ready or self.now() >= until_ns):
                 break
+        if self._arrived:
+            # It is in no socket any more that would wake us.
+            self.wake()
         self._arm()
 
     def _serve(self, ready: Sequence[tuple[int, int]], until_ns: int) -> bool:

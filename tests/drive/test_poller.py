@@ -548,6 +548,37 @@ def test_what_was_read_waits_for_its_turn_where_to_take_it_is_long(
     assert len(left) >= 6, "what is due comes between"
 
 
+def test_what_was_read_is_taken_though_nothing_else_happens(
+    make_poller: MakePoller, pairs: Callable[[], Pair]
+) -> None:
+    """It is in no socket any more that would wake us, and nobody sends until all have their answers."""
+    now = [0]
+    poller = make_poller(lambda: now[0])
+    taken: list[int] = []
+    over = Event()
+
+    def reader(number: int, ours: socket.socket) -> Callable[[int], Takes]:
+        def take() -> None:
+            now[0] += 6 * MS
+            taken.append(number)
+            if len(taken) == 6:
+                over.set()
+
+        def on_ready(_bits: int) -> Takes:
+            ours.recv(1)
+            return Takes(take)
+
+        return on_ready
+
+    for number in range(6):
+        ours, theirs = pairs()
+        theirs.send(b"x")
+        poller.register(ours.fileno(), reader(number, ours), READ)
+    poller.start()
+    came(over)
+    assert sorted(taken) == list(range(6))
+
+
 def test_reads_are_not_behind_where_all_that_are_ready_were_read(
     make_poller: MakePoller, pairs: Callable[[], Pair]
 ) -> None:
