@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.measure.clock import STEP_VARIABLE, Clock, step_from
+from loadtest.measure.clock import LOOKS, STEP_VARIABLE, Clock, step_from
 
 
 class Hands:
@@ -62,6 +62,23 @@ def test_a_clock_that_is_put_forward_or_back_is_found_once(step_ns: int) -> None
     assert clock.stepped_ns() == 0
     tick.at -= 10**9
     assert clock.stepped_ns() == -(10**9)
+
+
+def test_a_core_that_is_taken_away_between_two_reads_is_no_step_of_the_clock() -> None:
+    """Of several looks the one counts whose reads lie closest together."""
+    now = [0]
+    losses: list[int] = []
+
+    def tick() -> int:
+        now[0] += losses.pop(0) if losses else 0
+        return 10**18 + now[0]
+
+    clock = Clock(wall=True, tick=tick, steady=lambda: now[0])
+    losses[:] = [26_000_000]
+    assert clock.stepped_ns() == 0
+    losses[:] = [26_000_000] * (LOOKS - 1) + [150_000]
+    assert clock.stepped_ns() == 150_000
+    assert clock.stepped_ns() == -150_000
 
 
 def test_the_clock_of_this_machine_does_not_step_while_we_look() -> None:
