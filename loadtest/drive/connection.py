@@ -254,8 +254,8 @@ class Connection:
         recorder.instant("last_back" if self.is_reconnect else "last_ready", at_ns)
         recorder.moved(at_ns, 1)
         if context.ping_ns:
-            self._keepalive = Keepalive()
-            context.poller.timers.add(at_ns + context.ping_ns, self._ping)
+            self._keepalive = Keepalive(at_ns + context.ping_ns)
+            context.poller.timers.add(self._keepalive.wakes_ns, self._keep_alive)
         if self.on_ready is not None:
             self.on_ready(self)
 
@@ -739,37 +739,43 @@ class Connection:
 
     # ------------------------------------------------------------------ keepalive
 
-    def _ping(self, _due_ns: int) -> None:
-        """Ping the peer, and ask later whether it still lives."""
-        context = self.context
-        keepalive = self._keepalive
+    def _keep_alive(self, _due_ns: int) -> None:
+        """Look whether the peer lives, and ping it, whatever is due: two timers would be 160 bytes more."""
+        context, keepalive = self.context, self._keepalive
         if keepalive is None or not self.is_open:
             return
+        now_ns = context.now()
+        # Before the next ping, so that of two at one instant the end comes first.
+        if keepalive.look_ns != NEVER and keepalive.look_ns <= now_ns:
+            self._check_alive(keepalive)
+            if not self.is_open:
+                return
+        if keepalive.ping_ns <= now_ns:
+            self._ping(keepalive)
+        context.poller.timers.add(keepalive.wakes_ns, self._keep_alive)
+
+    def _ping(self, keepalive: Keepalive) -> None:
+        """Ping the peer, and ask later whether it still lives."""
+        context = self.context
         now_ns = context.now()
         if not keepalive.is_full:
             self._out.append(encode(keepalive.ping(now_ns, context.recorder.metrics), PING))
             self._gather()
-        if not keepalive.watched:
-            keepalive.watched = True
-            # Before the next ping, so that of two at one instant the end comes first.
-            context.poller.timers.add(now_ns + context.ping_timeout_ns, self._check_alive)
-        context.poller.timers.add(now_ns + context.ping_ns, self._ping)
+        if keepalive.look_ns == NEVER:
+            keepalive.look_ns = now_ns + context.ping_timeout_ns
+        keepalive.ping_ns = now_ns + context.ping_ns
 
-    def _check_alive(self, _due_ns: int) -> None:
+    def _check_alive(self, keepalive: Keepalive) -> None:
         """Give up a peer that left a ping unanswered and sent nothing else for as long as it may."""
         context = self.context
-        keepalive = self._keepalive
-        if keepalive is None or not self.is_open:
-            return
-        keepalive.watched = False
+        keepalive.look_ns = NEVER
         if self._silent_at_ns(keepalive) <= context.now():
             self._catch_up()
         if not self.is_open or keepalive.oldest_ns == NEVER:
             return
         silent_at_ns = self._silent_at_ns(keepalive)
         if silent_at_ns > context.now():
-            keepalive.watched = True
-            context.poller.timers.add(silent_at_ns, self._check_alive)
+            keepalive.look_ns = silent_at_ns
             return
         context.recorder.metrics.count("connections.silent")
         self._lost(NO_CLOSE_FRAME)

@@ -16,23 +16,29 @@ class Keepalive:
 
     Each ping is timed, also while earlier ones are unanswered: a stall stands in the distribution once for
     every ping that it delayed. A pong answers its ping and all before it, since a peer may answer only the
-    latest (5.5.3). The payload of a ping is the instant it was sent. ``watched``: a timer will ask whether
-    the peer still lives.
+    latest (5.5.3). The payload of a ping is the instant it was sent. ``ping_ns`` is when the next one is
+    due, ``look_ns`` when to look whether the peer still lives; ``NEVER``: nothing says that it may not.
     """
 
-    __slots__ = ("_sent", "watched")
+    __slots__ = ("_sent", "look_ns", "ping_ns")
 
     _PAYLOAD = struct.Struct("!q")
 
-    def __init__(self) -> None:
+    def __init__(self, ping_ns: int) -> None:
         # The instants of the pings that are not answered yet.
         self._sent: list[int] = []
-        self.watched = False
+        self.ping_ns = ping_ns
+        self.look_ns = NEVER
 
     @property
     def oldest_ns(self) -> int:
         """When the oldest unanswered ping was sent; ``NEVER`` if none is unanswered."""
         return self._sent[0] if self._sent else NEVER
+
+    @property
+    def wakes_ns(self) -> int:
+        """When there is something to do next."""
+        return self.ping_ns if self.look_ns == NEVER else min(self.ping_ns, self.look_ns)
 
     @property
     def is_full(self) -> bool:

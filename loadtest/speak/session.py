@@ -929,8 +929,9 @@ class Session:
 
         All but the last of them are coalesced: they came between the read before and this stamp, which is
         not known to be theirs. The last frame may hold several, as many as ``together`` says: its stamp is
-        theirs, since nobody has a part of a frame. A gap is known only between events of different reads;
-        turns whose first or last event is coalesced are counted, since their times are upper bounds.
+        theirs, since nobody has a part of a frame. 0: something came behind the last message, so that all
+        are coalesced. A gap is known only between events of different reads; turns whose first or last event
+        is coalesced are counted, since their times are upper bounds.
 
         Raises:
             ConnectRefusal: while getting ready, the target said no.
@@ -943,10 +944,10 @@ class Session:
         messages = len(payloads)
         metrics = self.recorder.metrics
         metrics.events_received += messages
+        if together != 1:
+            self._receive_together(payloads, at_ns, together)
+            return
         if messages > 1:
-            if together > 1:
-                self._receive_together(payloads, at_ns, together)
-                return
             metrics.events_coalesced += messages - 1
         if self._plainly_by_id:
             self._receive_by_id(payloads, at_ns)
@@ -958,22 +959,28 @@ class Session:
         early = max(len(payloads) - together, 0)
         self.recorder.metrics.events_coalesced += early
         take = self._receive_by_id if self._plainly_by_id else self._receive_otherwise
+        if not together:
+            take(payloads, at_ns, more=1)
+            return
         take(payloads[: early + 1], at_ns)
         for payload in payloads[early + 1 :]:
             take([payload], at_ns)
 
-    def _receive_otherwise(self, payloads: list[bytes], at_ns: int) -> None:
+    def _receive_otherwise(self, payloads: list[bytes], at_ns: int, more: int = 0) -> None:
         """Events of a protocol of which more is to be asked than which turn each names."""
         if self._uploads is not None:
-            self._receive_while_uploading(payloads, at_ns)
+            self._receive_while_uploading(payloads, at_ns, more)
         elif self.protocol.by_order:
-            self._receive_in_order(payloads, at_ns)
+            self._receive_in_order(payloads, at_ns, more)
         else:
-            self._receive_by_kind(payloads, at_ns)
+            self._receive_by_kind(payloads, at_ns, more)
 
-    def _receive_by_id(self, payloads: list[bytes], at_ns: int) -> None:  # noqa: C901, PLR0912 - a call costs 0.05 us an event
-        """Each event belongs to the turn it names: 0.4 us for one of 160 bytes that is as it should be."""
-        read, last = self._read, payloads[-1]
+    def _receive_by_id(self, payloads: list[bytes], at_ns: int, more: int = 0) -> None:  # noqa: C901, PLR0912 - a call costs 0.05 us an event
+        """Each event belongs to the turn it names: 0.4 us for one of 160 bytes that is as it should be.
+
+        ``more`` came behind them in the same read, here and in the other ways to receive.
+        """
+        read, last = self._read, None if more else payloads[-1]
         # Events of one read are mostly of one turn and one type: to compare with the one before takes 0.01
         # us, to look up 0.04.
         turn = turn_id = kind_before = kind_flags = None
@@ -1088,9 +1095,9 @@ class Session:
 
     # ------------------------------------------------------------------ receiving: the rarer ways
 
-    def _receive_while_uploading(self, payloads: list[bytes], at_ns: int) -> None:
+    def _receive_while_uploading(self, payloads: list[bytes], at_ns: int, more: int = 0) -> None:
         """As ``receive``, while a turn has messages left to send: it may wait for any of these events."""
-        for left, payload in enumerate(payloads, 1 - len(payloads)):
+        for left, payload in enumerate(payloads, 1 - len(payloads) - more):
             if self._take_awaited(payload, at_ns):
                 continue
             if self.protocol.by_order:
@@ -1102,7 +1109,7 @@ class Session:
         """Each event belongs to the oldest turn in flight, unless it is a heartbeat, a request or ignored.
 
         Nothing in it says which turn it answers: one that comes after its turn timed out is taken for the
-        next turn's, and so on; what comes then is counted as in doubt. ``more`` came in the same read.
+        next turn's, and so on; what comes then is counted as in doubt.
         """
         metrics, messages = self.recorder.metrics, len(payloads)
         if self.protocol.in_order_only and len(self.turns) > 1:
@@ -1118,10 +1125,10 @@ class Session:
             heard = heard._replace(turn=next(iter(self.turns), None))
             self._match(heard, payload, at_ns, at_end=not left)
 
-    def _receive_by_kind(self, payloads: list[bytes], at_ns: int) -> None:
+    def _receive_by_kind(self, payloads: list[bytes], at_ns: int, more: int = 0) -> None:
         """Each event belongs to the turn it names, and means what it means to turns of that kind."""
         reader, plain = self.protocol.reader, self.protocol.plain
-        for left, payload in enumerate(payloads, 1 - len(payloads)):
+        for left, payload in enumerate(payloads, 1 - len(payloads) - more):
             try:
                 event = reader.decode(payload)
             except UNREADABLE:

@@ -581,7 +581,7 @@ def test_a_connection_is_nothing_before_it_connects() -> None:
     assert connection.state is ConnectionState.NEW
     assert not connection.is_open
     assert connection.session.state is SessionState.READYING
-    connection._ping(0)
+    connection._keep_alive(0)
     connection._receive_pong(b"", 0)
     connection._on_ready(READ | WRITE)
     connection.flush()

@@ -216,7 +216,7 @@ BROKEN_FRAMES = [
 def test_a_broken_frame_is_received_malformed_and_ends_the_connection(broken: bytes) -> None:
     spoken = Spoken()
     spoken.arrive(frame(said("ack")) + broken)
-    assert spoken.counts("events.") == {"received": 2, "ignored": 1, "malformed": 1}
+    assert spoken.counts("events.") == {"received": 2, "ignored": 1, "malformed": 1, "coalesced": 1}
     assert spoken.counts("connections.broken_frames") == {"": 1}
     assert spoken.frames[-1][0] is Opcode.CLOSE
     assert spoken.counts("connections.closed.") == {"1006": 1}
@@ -288,3 +288,14 @@ def test_pings_of_a_peer_that_does_not_read_are_not_answered_without_end() -> No
     spoken.connection._transport.unsent = b"x" * MAX_UNSENT
     spoken.arrive(frame(b"are you there", Opcode.PING))
     assert spoken.frames == []
+
+
+@pytest.mark.parametrize("behind", [frame(b"", Opcode.PING), frame(said("ack"))[:-1]])
+def test_a_read_that_brings_more_behind_the_last_message_has_the_stamp_of_that(behind: bytes) -> None:
+    spoken = Spoken()
+    turn = spoken.begin()
+    spoken.poller.turn()
+    spoken.arrive(b"".join(map(frame, answer(turn))) + behind)
+    assert turn.outcome is Outcome.COMPLETE
+    assert spoken.counts("turns.")["end_coalesced"] == 1
+    assert spoken.counts("events.")["coalesced"] == 5

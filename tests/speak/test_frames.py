@@ -229,6 +229,27 @@ def test_everything_comes_with_the_same_byte(talk: list[bytes], limit: int) -> N
         )
 
 
+@given(talks, st.lists(st.integers(0, 10_000), max_size=8), st.sampled_from(LIMITS))
+@example([wire(0x81, b"a"), wire(0x81, b"b"), wire(0x89, b"p")], [], 1000)
+@example([wire(0x81, b"a"), wire(0x81, b"b" * 90)], [50], 1000)
+@example([wire(0x81, b"a"), wire(0x89, b"p"), wire(0x81, b"b")], [6], 1000)
+@example([wire(0x81, b"a"), wire(0x88, b"")], [], 1000)
+def test_together_are_those_that_the_last_byte_completes(
+    talk: list[bytes], places: list[int], limit: int
+) -> None:
+    """The stamp of a read is that of its last byte: of no message behind which something else came."""
+    lane, before_last = FrameParser(limit), FrameParser(limit)
+    for chunk in split(b"".join(talk), places):
+        messages = lane.receive(chunk)
+        early = before_last.receive(chunk[:-1])
+        late = before_last.receive(chunk[-1:])
+        assert early + late == messages
+        if messages and not lane.closed:
+            assert lane.together == len(late)
+        if messages and lane.closed:
+            assert lane.together <= len(late)
+
+
 @given(st.binary(max_size=300), st.lists(st.integers(0, 300), max_size=5), st.sampled_from(LIMITS))
 def test_any_bytes_end_as_websockets_ends_them(data: bytes, places: list[int], limit: int) -> None:
     alone = Alone(limit)

@@ -880,3 +880,21 @@ def test_so_have_those_of_answers_that_come_in_order() -> None:
     talk.session.receive(list(answer(turn)), 100, 99)
     assert turn.outcome is Outcome.COMPLETE
     assert "coalesced" not in talk.counts()
+
+
+@pytest.mark.parametrize(
+    "manner",
+    [{}, {"match": "order", "turn": (), "end": ("completed",)}],
+    ids=["by id", "in order"],
+)
+def test_behind_the_last_message_of_a_read_something_may_have_come(manner: dict[str, Any]) -> None:
+    """A ping, or a part of the next message: then the stamp is of none of the messages."""
+    talk = Talk(**manner)
+    turn = talk.begin(0)
+    of_turn = answer(turn)
+    talk.session.receive(list(of_turn[:1]), 100, 0)
+    talk.session.receive(list(of_turn[1:]), 200, 0)
+    assert turn.outcome is Outcome.COMPLETE
+    assert talk.counts()["coalesced"] == len(of_turn)
+    counts = talk.record.counts("turns.")
+    assert (counts["first_coalesced"], counts["end_coalesced"]) == (1, 1)

@@ -131,3 +131,13 @@ def test_one_kind_may_have_several_messages() -> None:
     assert (ask.outcome, cancel.outcome) == (Outcome.TIMED_OUT, None)
     assert list(mixed.of("cancel").upload) == [SECOND - 10]
     assert mixed.protocol.asked == {"turn.id", "user.id"}
+
+
+def test_behind_the_last_event_of_a_read_something_may_have_come() -> None:
+    mixed = Mixed()
+    ask, _ = mixed.begin(0, "ask")
+    mixed.session.receive([said("thinking", ask, 0), said("completed", ask, 1)], 60, 0)
+    assert ask.outcome is Outcome.COMPLETE
+    assert mixed.record.counts("events.")["coalesced"] == 2
+    counts = mixed.of("ask")
+    assert (counts.turns_first_coalesced, counts.turns_end_coalesced) == (1, 1)

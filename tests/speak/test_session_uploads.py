@@ -286,3 +286,16 @@ def test_what_nobody_waits_for_is_an_event_like_any_other() -> None:
     talk.hear(30, opened("T-1", turn), said("thinking", ticket="T-1"), said("stored", ticket="T-1"))
     assert taken(talk) == [GO]
     assert (talk.counts()["awaited"], turn.received) == (1, 5)
+
+
+@pytest.mark.parametrize("match", ["id", "order"])
+def test_behind_the_last_event_of_a_read_something_may_have_come(match: str) -> None:
+    of_order: dict[str, Any] = {"match": "order", "turn": ()} if match == "order" else {}
+    talk, turn = upload(**of_order)
+    taken(talk)
+    talk.session.sent(turn, 50)
+    other, _ = talk.session.begin(1, 0, 0, {"data.q": ""})
+    assert other.uploading
+    talk.session.receive([said("completed", turn, 0)], 90, 0)
+    assert turn.outcome is Outcome.COMPLETE
+    assert talk.record.counts("turns.")["end_coalesced"] == 1

@@ -57,7 +57,6 @@ class CodedFrameParser(FrameParser):
         "_payload",
         "_takes_text",
         "gave_up",
-        "together",
     )
 
     def __init__(
@@ -80,7 +79,6 @@ class CodedFrameParser(FrameParser):
         self._frame = frame
         self._limit = MAX_GROWTH * max_size
         self._payload = 0
-        self.together = 1
         self.gave_up = False
 
     @property
@@ -96,12 +94,14 @@ class CodedFrameParser(FrameParser):
         messages: list[bytes] = []
         frames = super().receive(data)
         self._payload = sum(map(len, frames))
+        before = 0
         for frame in frames:
             before = len(messages)
             self._decode(frame, messages)
-            self.together = len(messages) - before
             if self.gave_up:
                 break
+        if self.together:
+            self.together = len(messages) - before
         return messages
 
     @override

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -245,3 +246,25 @@ def test_extensions_of_messagepack_are_told_by_their_number() -> None:
 
 def test_a_parser_without_a_codec_tells_nothing_apart() -> None:
     assert FrameParser(1_000).receive(wire("a", b"a")) == [b"a", b"a"]
+
+
+class Listed(Codec):
+    """A frame holds a list of messages."""
+
+    def decode(self, frame: str | bytes) -> list[Any]:
+        return list(json.loads(frame))
+
+
+def test_together_are_the_messages_of_the_last_frame() -> None:
+    listed = Wire(Listed())
+    assert len(listed.hear("[1]", "[2,3]")) == 3
+    assert listed.parser.together == 2
+
+
+@pytest.mark.parametrize(
+    "behind", [wire("[]"), wire("[4]")[:-1], WireFrame(Opcode.PING, b"").serialize(mask=False)]
+)
+def test_none_are_where_something_else_came_behind_them(behind: bytes) -> None:
+    listed = Wire(Listed())
+    assert len(listed.parser.receive(wire("[1]", "[2,3]") + behind)) == 3
+    assert listed.parser.together == 0
