@@ -280,7 +280,7 @@ METRICS = (
         "from when a chunk of a file was due to its sending; without the chunk that opens a turn",
         by_kind=True,
     ),
-    Metric("receive.lag", "receive lag", "Generator", "receive_lag", "lag", "from arrival to handling"),
+    Metric("receive.lag", "receive lag", "Generator", "receive_lag", "lag", "from arrival until it was read"),
     Metric(
         "reconnect.time",
         "reconnect",

@@ -213,9 +213,9 @@ class ChaosConnection(Connection):
             self._watch(READ)
 
     @override
-    def _ping(self, due_ns: int) -> None:
+    def _keep_alive(self, due_ns: int) -> None:
         if not self._slow:
-            super()._ping(due_ns)
+            super()._keep_alive(due_ns)
 
 
 class SlowReaderRecorder:

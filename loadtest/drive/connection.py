@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+from loadtest.drive.broken_messages import note_broken, note_unfinished
 from loadtest.drive.connect_attempt import ConnectAttempt
 from loadtest.drive.connection_state import ConnectionState
 from loadtest.drive.context import Context
@@ -127,7 +128,7 @@ class Connection:
         self._flood = FloodGuard()
         # Whether there was a read, and it brought so little that nothing more lay behind it.
         self._read_little = False
-        # What was read and not looked at yet.
+        # What was read and not looked at yet. The poller reads again only when all of it was taken.
         self._untaken: Read | None = None
         self._keepalive: Keepalive | None = None
         # When the last bytes arrived: proof that the peer lives, for which no clock is read.
@@ -440,7 +441,7 @@ class Connection:
         except OSError:
             # ssl.SSLError is one, too.
             out.clear()
-            self._lost(NO_CLOSE_FRAME)
+            self._socket_broke()
             return
         size = len(data)
         context.recorder.metrics.bytes_sent += size
@@ -469,7 +470,7 @@ class Connection:
         try:
             complete = transport.send(b"")
         except OSError:
-            self._lost(NO_CLOSE_FRAME)
+            self._socket_broke()
             return
         if self._unsent is not None:
             took_ns = self.context.now() - at_ns
@@ -480,6 +481,12 @@ class Connection:
         if self.session.protocol.uploads:
             # With what was taken, a pause may begin.
             self._look_after_timers(at_ns)
+
+    def _socket_broke(self) -> None:
+        """Nothing more can be sent; what was read before still counts, maybe as the reason."""
+        self.take()
+        if self.state is not ConnectionState.CLOSED:
+            self._lost(NO_CLOSE_FRAME)
 
     def _note_slow_send(self, turns: Iterable[Turn], at_ns: int) -> None:
         """To send took so long that the process had no core: of these, those sent now may have left later."""
@@ -525,7 +532,8 @@ class Connection:
             size = self._receive()
             if 0 < size <= MAX_WAITING_BYTES:
                 return self
-            self.take()
+            if size:
+                self.take()
             return None
         if bits & ~WRITE:
             self._read()
@@ -540,7 +548,10 @@ class Connection:
             self.take()
 
     def _receive(self) -> int:
-        """Read once, for ``take``: how many bytes; a connection that is broken, or closed, ends this one."""
+        """Read once, and keep for ``take`` what came; how many bytes.
+
+        If the peer has closed, or the socket is broken, this connection ends.
+        """
         transport = self._transport
         if transport is None:
             return 0
@@ -666,29 +677,13 @@ class Connection:
         if parser.closed:
             self._flush_last()
             if parser.broken is not None and self.session.state is SessionState.OPEN:
-                self._given_up(parser, parser.broken)
+                note_broken(self.context, parser, parser.broken, self.user)
             self._lost(parser.close_code)
 
     def _refuse(self, parser: FrameParser, why: str | None) -> None:
         """End a connection that the target floods: its doing, and no slowness of ours."""
         if why is not None and not parser.closed:
             parser.refuse(why)
-
-    def _given_up(self, parser: FrameParser, reason: str) -> None:
-        """Count why. A frame that is no message was meant as one: it counts as received, and as malformed."""
-        metrics = self.context.recorder.metrics
-        if parser.flooded:
-            metrics.count("connections.flooded")
-            return
-        metrics.events_received += 1
-        metrics.events_malformed += 1
-        if parser.too_long:
-            metrics.count("connections.too_long")
-        elif isinstance(self._parser, CodedFrameParser) and self._parser.gave_up:
-            metrics.count("connections.beyond_codec")
-        else:
-            metrics.count("connections.broken_frames")
-        self.context.recorder.evidence("broken frame", reason.encode(), self.session.user)
 
     def turn_ended(self, turn: Turn) -> None:
         """A turn of this session has its outcome."""
@@ -797,6 +792,8 @@ class Connection:
         Turns in flight are abandoned.
         """
         context = self.context
+        # What was read came before we left.
+        self.take()
         if self.state is ConnectionState.UPGRADED:
             self._last_answer = self.session.leave(context.now())
             if self.session.outbox:
@@ -832,6 +829,7 @@ class Connection:
             self._say_close()
 
     def _close_overdue(self, _due_ns: int) -> None:
+        self.take()
         if self._last_answer is not None and self.state is ConnectionState.CLOSING:
             self.context.recorder.metrics.count("connections.left_unanswered")
             self._say_close()
@@ -850,7 +848,7 @@ class Connection:
                 reason = self._parser.close_reason if broken is None else f"given up by us: {broken}"
                 if reason:
                     self.context.observations.saw_close(code, self.public(reason))
-                self._take_unfinished(self._parser)
+                note_unfinished(self.context, self._parser, self.user)
         elif self._last_answer is not None and not self._closed_well(code):
             self.context.recorder.metrics.count("connections.left_unanswered")
         self._dispose()
@@ -859,15 +857,6 @@ class Connection:
         """Whether the target closed by itself, and by a close frame that names no error."""
         broken = self._parser is not None and self._parser.broken is not None
         return code in WITHOUT_ERROR and not broken
-
-    def _take_unfinished(self, parser: FrameParser) -> None:
-        """A message whose end never came is none: it counts as received, and as malformed."""
-        if isinstance(parser, CodedFrameParser) and parser.unfinished and not parser.gave_up:
-            metrics = self.context.recorder.metrics
-            metrics.events_received += 1
-            metrics.events_malformed += 1
-            told = f"the connection ended in the middle of a message, after {parser.unfinished:,} bytes"
-            self.context.recorder.evidence("unfinished", told.encode(), self.session.user)
 
     def public(self, text: str) -> str:
         """A text about this connection, without the secrets that came with it."""

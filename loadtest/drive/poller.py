@@ -5,8 +5,8 @@ descriptor. One wake-up then serves every connection that is ready (gevent would
 connection), reads come before any other work, and a ``timerfd`` wakes us within 0.05 ms of a due turn,
 where gevent's loop rounds up to the next millisecond. Elsewhere gevent's own watchers do this work.
 
-All that are ready are read before what they read is taken: the kernel's code and ours push each other out
-of the CPU's caches, so that one after the other costs 8 % more of a round trip.
+On Linux, small reads of all that are ready come before what they brought is taken: the kernel's code and
+ours push each other out of the CPU's caches, so that one after the other costs 8 % more of a round trip.
 
 Where the kernel stamps arrivals and no action depends on them, reads may wait for what is due within a
 millisecond: the process then just sleeps, and wakes once a message instead of twice.
@@ -49,8 +49,8 @@ Ready = tuple[int, int, OnReady | None]
 MAX_TURNS, MAX_GO_NS, MAX_READY = 16, 5_000_000, 256
 """Max loop turns and time in one go, before other greenlets run; max connections served in one turn.
 
-The time bounds the reads of one turn too, to that of one read more: 64 KiB of tiny events take tens of
-milliseconds, and 256 connections that a target floods would take seconds.
+The time bounds the reads of one turn too, to that of one large read more: 64 KiB of tiny events take tens of
+milliseconds, and 256 connections that a target floods would take seconds. 256 small reads take some 2 ms.
 """
 
 PATIENCE_NS = 1_000_000
@@ -103,7 +103,7 @@ class Poller(abc.ABC):
     """Readiness, due actions and gathered writes of one process.
 
     ``now`` is the run's clock; ``lag_ns`` the longest time that something due had to wait for its loop turn.
-    ``reads_behind``: actions that are due run before some that are ready were read.
+    ``reads_behind``: actions that are due run before some that are ready were read, or before it was taken.
     ``patient``: reads may wait for what is due soon, unless connections are ``connecting`` (their number).
     ``on_crash`` is called with an unexpected exception: gevent would only print it, and the run would hang.
     """

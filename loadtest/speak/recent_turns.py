@@ -15,8 +15,8 @@ REMEMBERED = 64
 """Max ended turns that are remembered, to tell a late event from one that belongs to nobody."""
 
 REMEMBERED_NS = 60_000_000_000
-"""How long they are remembered, until the next one ends: 10,000 users who send each 10 s would else add 6.5
-MiB a minute, for ten minutes."""
+"""How long they are remembered at least. Older ones are forgotten with the next end that is not shared:
+10,000 users who send each 10 s would else add 6.5 MiB a minute, for ten minutes."""
 
 
 MAX_AFTER_FAILURE = 4
@@ -40,7 +40,7 @@ class AfterEnd(enum.Enum):
 class _Ending:
     """How turns ended: the number expected next, those lost, the outcome, the kind of turn.
 
-    ``until_ns``: its turns had their ledger closed before, and at most ``SHARED_NS`` before.
+    ``until_ns``: its turns had their ledgers closed in the ``SHARED_NS`` before this instant.
     """
 
     __slots__ = ("kind", "missing", "next_seq", "outcome", "until_ns")

@@ -267,8 +267,8 @@ def frame(payload: bytes, opcode: Opcode = Opcode.TEXT) -> bytes:
     return Frame(opcode, payload).serialize(mask=False)
 
 
-def close_frame(code: int) -> bytes:
-    return frame(code.to_bytes(2, "big"), Opcode.CLOSE)
+def close_frame(code: int, reason: str = "") -> bytes:
+    return frame(code.to_bytes(2, "big") + reason.encode(), Opcode.CLOSE)
 
 
 def frames_in(data: bytes) -> list[tuple[Opcode, bytes]]:

@@ -9,14 +9,14 @@ import pytest
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from websockets.frames import Frame, Opcode
 
-from loadtest.drive.connection import MAX_UNSENT, Connection
+from loadtest.drive.connection import MAX_UNSENT, MAX_WAITING_BYTES, Connection
 from loadtest.drive.connection_state import ConnectionState
 from loadtest.drive.poller import READ
 from loadtest.drive.transport import FULL_READ_BYTES
 from loadtest.errors import Layer
 from loadtest.plan.protocol import Connect, Events, ReadyStep
 from loadtest.plan.scenario import Target
-from loadtest.speak.turn import Outcome
+from loadtest.speak.turn import Outcome, Turn
 from tests.drive.spoken import FD, Spoken
 from tests.drive.standing_in import START, close_frame, frame
 from tests.speak.talk import AGENT, answer, said
@@ -299,3 +299,54 @@ def test_a_read_that_brings_more_behind_the_last_message_has_the_stamp_of_that(b
     assert turn.outcome is Outcome.COMPLETE
     assert spoken.counts("turns.")["end_coalesced"] == 1
     assert spoken.counts("events.")["coalesced"] == 5
+
+
+def test_a_small_read_waits_until_it_is_taken_and_a_large_one_does_not() -> None:
+    spoken = Spoken()
+    spoken.lie_unread(frame(said("ack")))
+    assert spoken.connection._on_ready(READ) is spoken.connection
+    assert "ignored" not in spoken.counts("events.")
+    spoken.connection.take()
+    spoken.connection.take()
+    assert spoken.counts("events.")["ignored"] == 1
+    spoken.lie_unread(frame(said("ack", more="x" * MAX_WAITING_BYTES)))
+    assert spoken.connection._on_ready(READ) is None
+    assert spoken.counts("events.")["ignored"] == 2
+
+
+def waiting_answer() -> tuple[Spoken, Turn]:
+    """A turn whose answer, and a close frame behind it, were read and not taken yet."""
+    spoken = Spoken()
+    turn = spoken.begin()
+    spoken.poller.turn()
+    spoken.lie_unread(b"".join(map(frame, answer(turn))) + close_frame(1001, "maintenance"))
+    assert spoken.connection._on_ready(READ) is spoken.connection
+    assert turn.outcome is None
+    return spoken, turn
+
+
+def test_what_was_read_counts_though_we_leave_before_it_is_taken() -> None:
+    spoken, turn = waiting_answer()
+    spoken.connection.close()
+    assert turn.outcome is Outcome.COMPLETE
+    assert (spoken.closed, spoken.counts("connections.closed.")) == (1, {"1001": 1})
+
+
+def test_what_was_read_says_why_a_socket_broke() -> None:
+    spoken, turn = waiting_answer()
+    other = spoken.begin(1)
+    spoken.line.error = BrokenPipeError(errno.EPIPE, "Broken pipe")
+    spoken.poller.turn()
+    assert (turn.outcome, other.outcome) == (Outcome.COMPLETE, Outcome.LOST)
+    assert (spoken.closed, spoken.counts("connections.closed.")) == (1, {"1001": 1})
+    assert spoken.context.observations.reasons == [(1001, "maintenance")]
+
+
+def test_the_last_answer_counts_though_it_was_read_as_its_time_ran_out() -> None:
+    spoken = Spoken()
+    spoken.connection.close()
+    spoken.lie_unread(close_frame(1000))
+    assert spoken.connection._on_ready(READ) is spoken.connection
+    spoken.poller.pass_until(spoken.now + spoken.context.close_timeout_ns)
+    assert spoken.closed == 1
+    assert spoken.counts("connections.left_unanswered") == {}

@@ -128,10 +128,34 @@ def test_a_known_answer_names_a_subprotocol_that_others_did_not_offer() -> None:
 
 @pytest.mark.parametrize("more", [b"Set-Cookie: a=1\r\n", b"X-Long: " + b"x" * MAX_REMEMBERED_HEAD + b"\r\n"])
 def test_an_answer_of_one_connection_alone_is_not_remembered(more: bytes) -> None:
-    before = _known_answer.cache_info().currsize
+    _known_answer.cache_clear()
     upgrade = plain()
     assert upgrade.receive(SWITCHING + more + proof(upgrade) + b"\r\n")
-    assert _known_answer.cache_info().currsize == before
+    assert _known_answer.cache_info().currsize == 0
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        SWITCHING + b"Sec-WebSocket-Accept:\r\nX-Trace: KEY\r\n",
+        SWITCHING + b"Sec-WebSocket-Accept:\r\nServer: KEY\r\n",
+        SWITCHING.replace(b"101", b"1KEY01") + b"Sec-WebSocket-Accept:\r\n",
+        SWITCHING + b"Sec-WebSocket-AccKEYept:\r\n",
+        SWITCHING + b"Sec-WebSocket-Accept: <proof>\r\nServer: KEY\r\n",
+        SWITCHING + b"Sec-WebSocket-Accept: <proof>\r\n",
+    ],
+)
+def test_the_right_proof_in_another_place_proves_nothing(head: bytes) -> None:
+    upgrade = plain()
+    key = proof(upgrade).partition(b": ")[2].strip()
+    with pytest.raises(ConnectRefusal):
+        upgrade.receive(head.replace(b"KEY", key) + b"\r\n")
+
+
+def test_a_target_may_tell_our_mark_of_the_proof_beside_the_proof() -> None:
+    upgrade = plain()
+    assert upgrade.receive(SWITCHING + b"Server: <proof>\r\n" + proof(upgrade) + b"\r\n")
+    assert upgrade.server == "<proof>"
 
 
 @pytest.mark.parametrize(
