@@ -33,6 +33,9 @@ from loadtest.units import NS_PER_S
 
 TOO_MANY_COPIES = f"a load-generator process received more than {MAX_ROWS:,} copies in a second"
 
+MAX_STEP_NS = 5_000_000
+"""How far the wall clock may move against the steady one in a second, before that is told."""
+
 HANDSHAKE_SLACK_NS = 5 * NS_PER_S
 DONE_POLL_NS = 10_000_000
 
@@ -358,9 +361,8 @@ class Shard:
         self.context.recorder.metrics.count(name)
 
     def _watch_clock(self) -> None:
-        clock = self.context.clock
-        stepped_ns = clock.stepped_ns()
-        if abs(stepped_ns) > max(5_000_000, 2 * clock.step_ns):
+        stepped_ns = self.context.clock.stepped_ns()
+        if abs(stepped_ns) > MAX_STEP_NS:
             worker = self.context.assignment.worker
             numbers = {"by_ms": stepped_ns / 1e6, "worker": worker}
             self.context.observations.note("clock_stepped", numbers)

@@ -7,7 +7,7 @@ signs. What is taken out reads ``[redacted]``. Where a text was cut, which an el
 a secret before the cut is taken out as well.
 
 Every pattern takes time in proportion to the text, whatever a server wrote there: a name is at most 80
-letters, and no run of letters is looked at twice.
+letters, and a run of letters is looked at a fixed number of times.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ _CUT_CODE = re.compile(r"(?:\\(?:u[0-9A-Fa-f]{0,3}|x[0-9A-Fa-f]?)?|%[0-9A-Fa-f]?
 """What is left of the code of a letter that was cut."""
 
 LONGEST_REMEMBERED_RUN = 256
-"""Letters of the longest run of which it is remembered what it may be the code of."""
+"""Letters of the longest run whose decoded texts are remembered."""
 
 _HEX = re.compile(r"[0-9A-Fa-f]{16,}+")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}+")

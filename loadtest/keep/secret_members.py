@@ -36,7 +36,7 @@ MAX_OWNERS = 4
 
 def without_members(text: str, names: re.Pattern[str], found: list[str]) -> str:
     """The text without values whose keys ``names`` matches whole; they are added to ``found``."""
-    # Most texts have no such key: 4 us for an event of 150 bytes, not 17.
+    # Most texts have no key that matters. To see that takes 4 us for an event of 150 bytes, the search 17.
     if "\\" not in text and not any(_matters(names, key) for key in set(_KEY.findall(text))):
         return text
     kept: list[str] = []

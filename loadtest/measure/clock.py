@@ -14,9 +14,8 @@ from loadtest.units import parse_duration
 STEP_VARIABLE = "LOADTEST_CLOCK_STEP"
 """Environment variable that coarsens every clock of ours, for tests ("15.6ms"); printed as a notice."""
 
-
 LOOKS = 20
-"""Pairs of reads, at most, of which the one counts that lies closest together."""
+"""Looks at both clocks, at most; the one that took the least time counts."""
 
 TOGETHER_NS = 100_000
 """Reads that lie so close together are one instant."""
@@ -61,7 +60,7 @@ class Clock:
     def stepped_ns(self) -> int:
         """How far the clock has moved against the steady one since the last call (signed).
 
-        Slewing explains at most 0.5 ms of it a second; the two reads lie under 0.1 ms apart.
+        It may be wrong by 0.1 ms; if the core was taken away in all looks, by as long as the shortest took.
         """
         offset = self._offset()
         moved = offset - self._offset_ns
@@ -69,9 +68,9 @@ class Clock:
         return moved
 
     def _offset(self) -> int:
-        """The clock less the steady one, by the pair of reads between which the least time went by.
+        """The clock less the steady one, by the look that took the least time.
 
-        A process that loses its core between the two reads would see a step of milliseconds.
+        A process that loses its core between the reads of a single look would see a step of milliseconds.
         """
         best_ns, offset = sys.maxsize, 0
         for _ in range(LOOKS):

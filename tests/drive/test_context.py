@@ -100,11 +100,19 @@ def test_rows_are_used_in_turn() -> None:
     rows = ({"question": "a"}, {"question": "b"})
     context = context_of(scenario_of(traffic=Traffic(data=rows)))
     assert [context.row(seq)["data.question"] for seq in range(5)] == ["a", "b", "a", "b", "a"]
+    assert context.has_rows
+
+
+def test_without_data_and_the_time_there_is_no_row() -> None:
+    context = context_of(scenario_of())
+    assert not context.has_rows
+    assert context.row(0) == {}
 
 
 @pytest.mark.parametrize("data", [(), ({"question": "a"},)])
 def test_a_message_that_tells_the_time_is_told_it(data: tuple[dict[str, str], ...]) -> None:
     context = context_of(scenario_of(message='{"at":{now_ms}}', traffic=Traffic(data=data)))
+    assert context.has_rows
     before_ms = time.time_ns() // MS
     row = context.row(0)
     assert before_ms <= int(row["now_ms"]) <= time.time_ns() // MS

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.keep import redact
+from loadtest.keep import redact, secret_members
 from loadtest.keep.redact import REDACTED, RedactingFormatter, Redactor
 from loadtest.keep.secret_members import without_members
 from loadtest.secret_names import HEARD_KEY, IN_EACH, KEY, LIKE_ASCII, MEMBER_KEY, SENT_KEY
@@ -592,6 +592,8 @@ PIECES = [
     "\\u0061uthorization",
     "paſſword=zq81kx0",
     "tOKEn",
+    '{"session" : {"a":1,"id": "zq81kx0"}}',
+    '{"token":"zq81kx0zq81kx0zq81kx0","tokens":7}',
     "\r\n",
     "=",
     ":",
@@ -603,11 +605,13 @@ PIECES = [
 
 
 def each_pattern(text: str, names: re.Pattern[str], found: list[str]) -> str:
-    """As ``_without_places``, with every pattern wherever it could match."""
+    """As ``_without_places``, with every pattern wherever it could match, and every key looked at."""
     text = redact._JWT.sub(REDACTED, text)
     text = redact._USER_PART.sub(redact._WITHOUT_USER, text)
     text = redact._QUERY.sub(redact._query, text)
-    text = without_members(text, names, found)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(secret_members, "_matters", lambda *_: True)
+        text = without_members(text, names, found)
     text = redact._HEADER.sub(rf"\1\2{REDACTED}", text)
     text = redact._SCHEME.sub(redact._credential, text)
     with pytest.MonkeyPatch.context() as patch:
@@ -622,6 +626,15 @@ def test_what_is_looked_for_first_changes_no_text(pieces: list[str]) -> None:
         patch.setattr(redact, "_without_places", each_pattern)
         expected = Redactor().text(text)
     assert Redactor().text(text) == expected
+
+
+@pytest.mark.parametrize("more", [0, 300])
+def test_a_secret_is_found_within_a_code_that_was_seen_before_it_was_known(more: int) -> None:
+    coded = in_base64(f"{FOREIGN} {'a' * more}")
+    redactor = Redactor()
+    assert redactor.text(coded) == coded
+    redactor.learn([FOREIGN])
+    assert REDACTED in redactor.text(coded)
 
 
 def test_our_own_secret_is_found_within_a_code_however_many_others_were_learned() -> None:

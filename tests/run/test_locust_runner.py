@@ -91,8 +91,8 @@ def two_processes(python: InProcess, tmp_path: Path) -> InProcess:
 def test_a_worker_that_listens_late_gets_the_plan(two_processes: InProcess) -> None:
     """A master that sends it as soon as the worker has joined is not heard."""
     ended = two_processes(SLOW)
-    # On a busy core the generator may be too late for the scenario's 100 ms.
-    assert ended.code in {0, 4}, ended.screen
+    # On a busy core the scenario's 100 ms may be missed, by the target or by the generator.
+    assert ended.code in {0, 1, 4}, ended.screen
     assert ended.manifest["counts"]["turns"]["complete"] == 100
 
 

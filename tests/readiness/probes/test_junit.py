@@ -35,7 +35,7 @@ def passed(n: int, seconds: float = 0.1) -> str:
 
 
 def took_no_time(file: Path, name: str) -> None:
-    """On a busy core, doing nothing takes as long as it likes."""
+    """In the file: on a busy core, doing nothing takes as long as it likes."""
     tree = ElementTree.parse(file)
     next(case for case in tree.iter("testcase") if case.get("name") == name).set("time", "0.000")
     tree.write(file)
